@@ -1,0 +1,1 @@
+"""Consoles, tables and progress: renders records, asks nobody."""

@@ -1,0 +1,1 @@
+"""Networks from timm, their weights, and weights files."""
