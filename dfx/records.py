@@ -111,6 +111,23 @@ class SplitSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a decoded RGB image becomes the network's input; stored in every weights file.
+
+    The whole image is resized (bicubic, antialiased), scaled to [0, 1] and normalised per channel.
+
+    Attributes:
+        image_size_px: Height and width of the input.
+        mean: Of red, green and blue, after scaling to [0, 1].
+        std: As above.
+    """
+
+    image_size_px: int
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """One finished epoch.
 

@@ -1,0 +1,1 @@
+"""Image folders, their order and randomness, decoding, transforms and loading."""

@@ -1,0 +1,140 @@
+"""Labelled image folders on disk: finding them, and saying what is wrong with them.
+
+Reading the images is `dfx.data.decode`'s work, checking them `dfx.data.index`'s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from torchvision.datasets import ImageFolder
+
+from dfx.data.decode import decode_image
+from dfx.errors import DataError
+from dfx.records import CLASS_NAMES, DEEPFAKE, REAL, Split
+
+CLASS_FOLDERS = {"real": REAL, "deepfake": DEEPFAKE, "fake": DEEPFAKE}
+"""Label by folder name; letter case is ignored."""
+
+SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+"""Folder names of each split; letter case is ignored."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+LAYOUT = (
+    "lay the images out as ROOT/train/real, ROOT/train/deepfake, ROOT/val/real, ROOT/val/deepfake"
+    " and name ROOT with --data; `dfx data sample dataset` writes a small set to try"
+)
+
+
+class FaceFolder(ImageFolder):  # type: ignore[misc]  # torchvision ships no types
+    """torchvision's `ImageFolder` with labels that do not depend on folder order.
+
+    `real` is 0 and `deepfake` (or `fake`) is 1. Hidden files are passed over, and a link back to a
+    folder above does not make the walk endless. Samples are sorted by class and path.
+
+    Args:
+        folder: The split's folder, holding one folder per class.
+
+    Raises:
+        DataError: Where a class is missing, empty, doubled or unknown.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, loader=decode_image)
+
+    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
+        """The class folders of a split and their labels."""
+        labels: dict[str, int] = {}
+        for name in _folders(Path(directory)):
+            label = CLASS_FOLDERS.get(name.lower())
+            if label is None:
+                near = difflib.get_close_matches(name.lower(), CLASS_FOLDERS, n=1)
+                raise DataError(
+                    f"{Path(directory) / name}: {name!r} is no class;"
+                    " expected the folders 'real' and 'deepfake' (or 'fake')",
+                    hint=f"rename it to {near[0]!r}" if near else "move it elsewhere",
+                )
+            if label in labels.values():
+                both = sorted(n for n in (*labels, name) if CLASS_FOLDERS[n.lower()] == label)
+                raise DataError(
+                    f"{directory} holds both {both[0]!r} and {both[1]!r}, the same class twice",
+                    hint="put all images of the class into one of them and remove the other",
+                )
+            labels[name] = label
+        for label, class_name in enumerate(CLASS_NAMES):
+            if label not in labels.values():
+                raise DataError(f"{directory} has no folder {class_name!r}", hint=LAYOUT)
+        return sorted(labels, key=labels.__getitem__), labels
+
+    @staticmethod
+    def make_dataset(
+        directory: str | Path,
+        class_to_idx: dict[str, int],
+        extensions: tuple[str, ...] | None = None,  # noqa: ARG004  # ours are SUFFIXES
+        is_valid_file: Callable[[str], bool] | None = None,  # noqa: ARG004  # as above
+        allow_empty: bool = False,  # noqa: ARG004, FBT001, FBT002  # torchvision's signature
+    ) -> list[tuple[str, int]]:
+        """Paths and labels of all images of the split."""
+        samples: list[tuple[str, int]] = []
+        for name, label in sorted(class_to_idx.items(), key=lambda item: item[1]):
+            folder = Path(directory) / name
+            paths = sorted(_walk(folder))
+            if not paths:
+                raise DataError(
+                    f"{folder} holds no image; expected files ending in {', '.join(SUFFIXES)}",
+                    hint=LAYOUT,
+                )
+            samples += ((path, label) for path in paths)
+        return samples
+
+
+def find_split(root: Path, split: Split) -> Path:
+    """The folder of a split.
+
+    Raises:
+        DataError: Where the root or the split is missing, or the split is there twice.
+    """
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(f"data folder {str(root)!r} {what}", hint=LAYOUT)
+    found = [name for name in _folders(root) if name.lower() in SPLIT_FOLDERS[split]]
+    if not found:
+        wanted = " or ".join(repr(name) for name in SPLIT_FOLDERS[split])
+        raise DataError(f"data folder {str(root)!r} has no folder {wanted}", hint=LAYOUT)
+    if len(found) > 1:
+        raise DataError(
+            f"data folder {str(root)!r} holds {' and '.join(map(repr, found))},"
+            " which mean the same split",
+            hint="keep one of them",
+        )
+    return root / found[0]
+
+
+def _folders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Paths of the images below a folder; each real folder on the way down is entered once."""
+    pending = [(folder, frozenset({folder.resolve()}))]
+    while pending:
+        current, above = pending.pop()
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    real = Path(entry.path).resolve()
+                    if real not in above:
+                        pending.append((Path(entry.path), above | {real}))
+                elif entry.name.lower().endswith(SUFFIXES):
+                    yield entry.path

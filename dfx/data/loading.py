@@ -1,0 +1,204 @@
+"""Batches from an index, through torch's `DataLoader`, the same whatever the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dfx.data.decode import decode_image
+from dfx.data.index import ListedImage
+from dfx.data.randomness import cut_batches, permutation, sample_generator
+from dfx.data.transforms import Augmentation, prepare
+from dfx.errors import ImageError
+
+EVALUATION_EPOCH = 0
+"""Training counts from 1; this one asks for images as they are, in the order of the index."""
+
+
+class Batch(NamedTuple):
+    """Some samples.
+
+    Attributes:
+        images: uint8 [b, 3, h, w].
+        labels: int64 [b], 0 real, 1 deepfake.
+        indices: int64 [b], positions in the index.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+class SampleKey(NamedTuple):
+    """What decides a sample's pixels, apart from the seed."""
+
+    epoch: int
+    sample: int
+
+
+class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
+    """The images of an index, by epoch and position.
+
+    A damaged image is returned as the error it is: an exception that crosses from a worker to its
+    parent loses its message.
+
+    Args:
+        images: The index's images.
+        image_size_px: Height and width of the samples.
+        augmentation: What is done to samples of epochs from 1 on; None does nothing.
+        seed: Of the augmentation.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[ListedImage],
+        *,
+        image_size_px: int,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._paths = [str(image.path) for image in images]
+        self._labels = [image.label for image in images]
+        self._image_size_px = image_size_px
+        self._augmentation = augmentation
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, key: SampleKey) -> tuple[Tensor, int, int] | ImageError:
+        try:
+            image = decode_image(self._paths[key.sample])
+        except ImageError as error:
+            return error
+        if self._augmentation and key.epoch != EVALUATION_EPOCH:
+            rng = sample_generator(seed=self._seed, epoch=key.epoch, index=key.sample)
+            pixels = self._augmentation.apply(image, rng, self._image_size_px)
+        else:
+            pixels = prepare(image, self._image_size_px)
+        return pixels, self._labels[key.sample], key.sample
+
+
+class _Schedule:
+    """A batch sampler that is told, before each pass, which samples are next."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[SampleKey]] = []
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class ImageLoader:
+    """Gives the batches of any epoch from any batch on; keeps its workers between passes.
+
+    Use it as a context manager: leaving it ends the workers and never waits on one that hangs.
+
+    Args:
+        dataset: The images.
+        batch_size: Samples per batch; the last batch may differ, see `cut_batches`.
+        workers: Loader processes; 0 loads in this one.
+        pin_memory: Whether batches are put into page-locked memory.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        *,
+        batch_size: int,
+        workers: int,
+        pin_memory: bool,
+        seed: int = 0,
+    ) -> None:
+        self._dataset = dataset
+        self._batch_size = batch_size
+        self._seed = seed
+        self._schedule = _Schedule()
+        with warnings.catch_warnings():
+            # torch advises against more workers than cores; the number is the user's to choose.
+            warnings.filterwarnings("ignore", message="This DataLoader will create")
+            self._loader: DataLoader[Any] | None = DataLoader(
+                dataset,
+                batch_sampler=self._schedule,
+                num_workers=workers,
+                collate_fn=_collate,
+                pin_memory=pin_memory,
+                worker_init_fn=_leave_signals_to_parent,
+                persistent_workers=workers > 0,
+            )
+        self._workers: list[multiprocessing.process.BaseProcess] = []
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """The sample indices of each batch of an epoch, counted from 1, or of the evaluation."""
+        samples = len(self._dataset)
+        if epoch == EVALUATION_EPOCH:
+            return cut_batches(list(range(samples)), self._batch_size)
+        return cut_batches(permutation(samples, seed=self._seed, epoch=epoch), self._batch_size)
+
+    def batches(self, epoch: int = EVALUATION_EPOCH, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from a position on.
+
+        Raises:
+            ImageError: Where an image that could be read before cannot be read any more.
+        """
+        if self._loader is None:
+            raise ValueError("the loader is closed")
+        self._schedule.batches = [
+            [SampleKey(epoch, index) for index in batch] for batch in self.plan(epoch)[start:]
+        ]
+        before = set(multiprocessing.active_children())
+        iterator = iter(self._loader)
+        self._workers += [p for p in multiprocessing.active_children() if p not in before]
+        for batch in iterator:
+            if isinstance(batch, ImageError):
+                raise batch
+            yield batch
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self._loader = None
+        for worker in self._workers:
+            worker.join(timeout=5)
+            if worker.is_alive():
+                worker.kill()
+        self._workers = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _collate(samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:
+    images, labels, indices = [], [], []
+    for sample in samples:
+        if isinstance(sample, ImageError):
+            return sample
+        images.append(sample[0])
+        labels.append(sample[1])
+        indices.append(sample[2])
+    return Batch(torch.stack(images), torch.tensor(labels), torch.tensor(indices))
+
+
+def _leave_signals_to_parent(_worker: int) -> None:
+    """A signal to the process group reaches the workers too; their parent decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

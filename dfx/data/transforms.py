@@ -1,0 +1,125 @@
+"""From a decoded image to the network's input, with augmentation for training.
+
+`prepare` and `normalise` are the whole preprocessing of evaluation and prediction.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from torch import Tensor
+
+from dfx.records import Preprocessing
+
+
+def prepare(image: Image.Image, image_size_px: int) -> Tensor:
+    """Resizes the whole image (bicubic, antialiased).
+
+    Returns:
+        uint8 [3, h, w], h and w being `image_size_px`.
+    """
+    if image.size != (image_size_px, image_size_px):
+        image = image.resize((image_size_px, image_size_px), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Scales to [0, 1] and normalises per channel, on the device the images are on.
+
+    Args:
+        images: uint8 [b, 3, h, w].
+        preprocessing: The mean and the standard deviation.
+
+    Returns:
+        float32 [b, 3, h, w].
+    """
+    mean = images.new_tensor(preprocessing.mean, dtype=torch.float32).view(3, 1, 1)
+    std = images.new_tensor(preprocessing.std, dtype=torch.float32).view(3, 1, 1)
+    return images.float().div_(255).sub_(mean).div_(std)
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random changes to a training image; the fields are those of `AugmentConfig`.
+
+    The first four work on the decoded image, as a platform would, before it is resized (Wang et
+    al., "CNN-generated images are surprisingly easy to spot… for now", CVPR 2020); the rest on the
+    resized one. Every draw happens whether or not it is used, so that turning one change on leaves
+    the others as they were.
+    """
+
+    horizontal_flip: float
+    rotation_degrees: float
+    brightness: float
+    contrast: float
+    jpeg: float
+    blur: float
+    resize: float
+    noise: float
+
+    def degrade(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """Blur, resizing, noise and JPEG compression of a decoded image."""
+        blur, sigma = rng.random(), rng.uniform(0, 3)
+        resize, scale = rng.random(), rng.uniform(0.25, 1)
+        noise, strength, noise_key = rng.random(), rng.uniform(0, 10), rng.integers(2**63)
+        jpeg, quality = rng.random(), int(rng.integers(30, 101))
+        if blur < self.blur:
+            image = image.filter(ImageFilter.GaussianBlur(sigma))
+        if resize < self.resize:
+            image = _resize_there_and_back(image, scale)
+        if noise < self.noise:
+            image = _add_noise(image, strength, np.random.default_rng(noise_key))
+        if jpeg < self.jpeg:
+            image = _compress(image, quality)
+        return image
+
+    def distort(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """Flip, rotation, brightness and contrast of a resized image."""
+        flip = rng.random()
+        angle = rng.uniform(-self.rotation_degrees, self.rotation_degrees)
+        brightness = rng.uniform(1 - self.brightness, 1 + self.brightness)
+        contrast = rng.uniform(1 - self.contrast, 1 + self.contrast)
+        if flip < self.horizontal_flip:
+            image = ImageOps.mirror(image)
+        if self.rotation_degrees:
+            image = image.rotate(angle, Image.Resampling.BILINEAR)
+        if self.brightness:
+            image = ImageEnhance.Brightness(image).enhance(brightness)
+        if self.contrast:
+            image = ImageEnhance.Contrast(image).enhance(contrast)
+        return image
+
+    def apply(self, image: Image.Image, rng: np.random.Generator, image_size_px: int) -> Tensor:
+        """All of it.
+
+        Returns:
+            uint8 [3, h, w], h and w being `image_size_px`.
+        """
+        image = self.degrade(image, rng)
+        size = (image_size_px, image_size_px)
+        if image.size != size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
+        return prepare(self.distort(image, rng), image_size_px)
+
+
+def _resize_there_and_back(image: Image.Image, scale: float) -> Image.Image:
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(small, Image.Resampling.BILINEAR).resize(
+        image.size, Image.Resampling.BILINEAR
+    )
+
+
+def _add_noise(image: Image.Image, sigma: float, rng: np.random.Generator) -> Image.Image:
+    samples = np.asarray(image, dtype=np.float32)
+    noisy = samples + sigma * rng.standard_normal(samples.shape, dtype=np.float32)
+    return Image.fromarray(np.clip(noisy.round(), 0, 255).astype(np.uint8))
+
+
+def _compress(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")

@@ -1,0 +1,168 @@
+"""Weights files: the best weights of a run with all that prediction needs.
+
+A file knows its architecture, class names, preprocessing, threshold, calibration and the run it
+comes from. It holds tensors and plain values, so it loads without executing anything.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfx.errors import WeightsError
+from dfx.models.network import create_module
+from dfx.records import CLASS_NAMES, Preprocessing
+
+FORMAT = "dfx-weights"
+VERSION = 1
+"""Version of the layout. Raise it when a key moves or changes meaning, and read the older ones."""
+
+_NO_WEIGHTS = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What torch's restricted unpickler raises when it is fed arbitrary bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The contents of a weights file.
+
+    Attributes:
+        architecture: timm's name.
+        preprocessing: How an image becomes the network's input.
+        state: Parameters and buffers.
+        threshold: Calibrated p_deepfake from which the label is Deepfake.
+        temperature: What the logits are divided by before the softmax (Guo et al., ICML 2017).
+        run: Name of the run it comes from.
+        run_uuid: Its identity everywhere.
+        epoch: Epoch it comes from.
+        step: Optimiser steps done by then.
+        precision: Number format it was trained and validated in.
+        metrics: Validation metrics at that epoch, uncalibrated, at threshold 0.5.
+        config: The run's configuration by dotted key.
+    """
+
+    architecture: str
+    preprocessing: Preprocessing
+    state: Mapping[str, Tensor]
+    threshold: float
+    temperature: float
+    run: str
+    run_uuid: str
+    epoch: int
+    step: int
+    precision: str
+    metrics: Mapping[str, float | None]
+    config: Mapping[str, Any]
+
+    def build(self) -> nn.Module:
+        """The network, in evaluation mode.
+
+        Raises:
+            WeightsError: Where the tensors do not fit the architecture of this timm.
+        """
+        module = create_module(self.architecture, image_size_px=self.preprocessing.image_size_px)
+        try:
+            module.load_state_dict(self.state)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"the weights of {self.run} do not fit timm's {self.architecture}:"
+                f" {str(error).splitlines()[-1].strip()}",
+                hint="use the version of timm that the run was made with; `dfx show` names it",
+            ) from None
+        return module.eval()
+
+
+def dump_weights(weights: Weights) -> bytes:
+    """The bytes of a weights file."""
+    values = {name: getattr(weights, name) for name in weights.__slots__}
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "class_names": list(CLASS_NAMES),
+        **values,
+        "preprocessing": asdict(weights.preprocessing),
+        "state": dict(weights.state),
+        "metrics": dict(weights.metrics),
+        "config": dict(weights.config),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def load_weights(path: Path) -> Weights:
+    """Reads a weights file.
+
+    Raises:
+        WeightsError: Where it is missing, damaged, no weights file of dfx, or of a newer version.
+    """
+    content = read_tensors(path)
+    if content.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is not a weights file of dfx",
+            hint="predict takes the best-*.pt of a run; to train from other weights,"
+            " use dfx run --weights",
+        )
+    if content["version"] > VERSION:
+        raise WeightsError(
+            f"{path} has version {content['version']}; this dfx reads up to {VERSION}",
+            hint="upgrade dfx: pip install --upgrade dfx",
+        )
+    values = {name: content[name] for name in Weights.__slots__}
+    settings = values.pop("preprocessing")
+    return Weights(
+        preprocessing=Preprocessing(
+            image_size_px=settings["image_size_px"],
+            mean=tuple(settings["mean"]),
+            std=tuple(settings["std"]),
+        ),
+        **values,
+    )
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Reads a file that `torch.save` wrote, executing nothing that is in it.
+
+    Raises:
+        WeightsError: Where it cannot be read so.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(
+            f"weights file {str(path)!r} does not exist", hint="check the path"
+        ) from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+    except _NO_WEIGHTS:
+        # What torch says here advises to load the file all the same, running its code.
+        raise WeightsError(
+            f"{path} cannot be read as weights: it is damaged, or holds other things than tensors"
+            " and plain values",
+            hint="expected a file written by torch.save; one that would run code when loaded is"
+            " refused",
+        ) from None
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} holds {type(content).__name__}; expected names with tensors")
+    return content
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of a library says, short enough for a message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
