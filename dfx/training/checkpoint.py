@@ -1,0 +1,92 @@
+"""Checkpoint files: written so that a crash at any instant leaves the old one or the new one whole.
+
+A *last* checkpoint holds what `TrainingState.dump` gives and whose run it is. The *best* one is a
+weights file, see `dfx.models.weights`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dfx.errors import TrainingFailed, WeightsError
+from dfx.models.initial import hash_file
+from dfx.models.weights import read_tensors
+
+FORMAT = "dfx-checkpoint"
+VERSION = 1
+"""Version of the layout. Raise it when a key moves or changes meaning, and read the older ones."""
+
+
+def dump_checkpoint(state: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
+    """The bytes of a *last* checkpoint.
+
+    Args:
+        state: As `TrainingState.dump` gave it.
+        about: Plain values that tell whose it is: run, configuration, best weights, epochs so far.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": VERSION, "about": dict(about), **state}, buffer)
+    return buffer.getvalue()
+
+
+def load_checkpoint(path: Path, *, sha256: str) -> dict[str, Any]:
+    """Reads a *last* checkpoint and checks that it is what was written.
+
+    Raises:
+        WeightsError: Where it is missing, changed, damaged, or of a newer version.
+    """
+    try:
+        actual = hash_file(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror or error}") from None
+    if actual != sha256:
+        raise WeightsError(f"{path} is not what was written: its digest is {actual}, not {sha256}")
+    content = read_tensors(path)
+    if content.get("format") != FORMAT or content["version"] > VERSION:
+        raise WeightsError(
+            f"{path} has version {content.get('version')}; this dfx reads up to {VERSION}",
+            hint="upgrade dfx: pip install --upgrade dfx",
+        )
+    return content
+
+
+def write_durably(path: Path, data: bytes) -> str:
+    """Writes a new file: draft, flush, fsync, rename, fsync of the folder.
+
+    Returns:
+        Its SHA-256, with the algorithm as prefix.
+
+    Raises:
+        TrainingFailed: Where it cannot be written, naming the path and the bytes needed.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise TrainingFailed(
+            f"cannot write {path} ({len(data):,} bytes): {error.strerror or error}",
+            hint="free some space, then `dfx resume`; the checkpoint before it stands",
+        ) from None
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,284 @@
+"""The training loop, as a generator: it trains and says so; writing and showing is others' work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from dfx.data.loading import EVALUATION_EPOCH, Batch, ImageLoader
+from dfx.data.randomness import derive_seed
+from dfx.errors import TrainingDiverged
+from dfx.evaluation.inference import Scores, forward
+from dfx.evaluation.metrics import measure
+from dfx.evaluation.precision import Precision
+from dfx.models.network import freeze_backbone
+from dfx.records import Phase, Preprocessing, Progress
+from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
+from dfx.training.schedule import LearningRate
+from dfx.training.selection import SelectBy, selection_value
+from dfx.training.state import Tally, TrainingState
+
+_PROGRESS_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The numbers that the loop works by; each is the configuration's of the same name.
+
+    Attributes:
+        epochs: Last epoch to train.
+        class_weights: Factor of each class's loss, with mean 1 over the training samples.
+    """
+
+    epochs: int
+    seed: int
+    precision: Precision
+    preprocessing: Preprocessing
+    learning_rate: LearningRate
+    select_by: SelectBy
+    patience: int
+    min_delta: float
+    freeze_epochs: int
+    accumulate: int
+    clip_grad_norm: float
+    label_smoothing: float
+    class_weights: tuple[float, float]
+    snapshot_seconds: float
+
+
+def fit(
+    state: TrainingState,
+    *,
+    train: ImageLoader,
+    validation: ImageLoader,
+    recipe: Recipe,
+    should_stop: Callable[[], bool],
+) -> Iterator[Event]:
+    """Trains from where the state stands to the last epoch, early stopping, or a request to stop.
+
+    While an event is being handled the state stands still, so the handler may write it down.
+
+    Args:
+        state: Changed in place.
+        train: The training images.
+        validation: The validation images; nothing else decides the best epoch.
+        recipe: How.
+        should_stop: Looked at after each step, in training and in validation.
+
+    Yields:
+        `Progress`, at most ten a second; `SnapshotDue`; `EpochScored`; `Stopping`, the last.
+
+    Raises:
+        TrainingDiverged: Where the loss is no longer a number.
+        ImageError: Where an image can no longer be read.
+    """
+    pace = _Pace(recipe.snapshot_seconds)
+    while state.epoch <= recipe.epochs and not state.selection.is_exhausted(recipe.patience):
+        state.restart_watch()
+        yield from _train_epoch(state, train, recipe, pace, should_stop)
+        if should_stop():
+            yield Stopping()
+            return
+        collected: list[tuple[Batch, Tensor]] = []
+        yield from _validate(state, validation, recipe, pace, should_stop, collected)
+        if should_stop():
+            yield Stopping()
+            return
+        yield _finish_epoch(state, train, recipe, collected)
+        pace.note_snapshot()
+        if should_stop():
+            yield Stopping()
+            return
+
+
+class _Pace:
+    """When something was last said or written."""
+
+    def __init__(self, snapshot_seconds: float) -> None:
+        self._snapshot_seconds = snapshot_seconds
+        self._snapshot = time.monotonic()
+        self._progress = 0.0
+
+    def is_progress_due(self) -> bool:
+        now = time.monotonic()
+        due = now - self._progress >= _PROGRESS_SECONDS
+        if due:
+            self._progress = now
+        return due
+
+    def is_snapshot_due(self) -> bool:
+        return time.monotonic() - self._snapshot >= self._snapshot_seconds
+
+    def note_snapshot(self) -> None:
+        self._snapshot = time.monotonic()
+
+
+def _train_epoch(
+    state: TrainingState,
+    loader: ImageLoader,
+    recipe: Recipe,
+    pace: _Pace,
+    should_stop: Callable[[], bool],
+) -> Iterator[Event]:
+    plan = loader.plan(state.epoch)
+    freeze_backbone(state.module, frozen=state.epoch <= recipe.freeze_epochs)
+    batches = loader.batches(state.epoch, start=state.batch)
+    while state.batch < len(plan) and not should_stop():
+        group = plan[state.batch : state.batch + recipe.accumulate]
+        _step(state, [next(batches) for _ in group], recipe)
+        state.batch += len(group)
+        state.step += 1
+        done = state.batch == len(plan)
+        if done or pace.is_progress_due():
+            samples = sum(map(len, plan[: state.batch]))
+            loss, accuracy = _read_tally(state.tally, samples, state.epoch)
+            state.read_watch(training=True)
+            yield _progress(state, recipe, "training", state.batch, len(plan), loss, accuracy)
+        if pace.is_snapshot_due():
+            _read_tally(state.tally, 1, state.epoch)
+            state.read_watch(training=True)
+            yield SnapshotDue()
+            pace.note_snapshot()
+            state.restart_watch()
+    state.read_watch(training=True)
+
+
+def _step(state: TrainingState, batches: list[Batch], recipe: Recipe) -> None:
+    """One optimiser step over some batches, each weighing by its number of samples."""
+    # Dropout and stochastic depth draw from torch's own generator.
+    torch.manual_seed(derive_seed("step", recipe.seed, state.step))
+    samples = sum(len(batch.labels) for batch in batches)
+    weights = torch.tensor(recipe.class_weights, device=state.device)
+    for batch in batches:
+        images = batch.images.to(state.device, non_blocking=True)
+        labels = batch.labels.to(state.device, non_blocking=True)
+        logits = forward(
+            state.module,
+            images,
+            preprocessing=recipe.preprocessing,
+            precision=recipe.precision,
+        )
+        losses = weights[labels] * cross_entropy(
+            logits, labels, reduction="none", label_smoothing=recipe.label_smoothing
+        )
+        state.tally.add(losses.detach(), logits.detach(), labels, step=state.step)
+        state.scaler.scale(losses.sum() / samples).backward()  # type: ignore[no-untyped-call]  # torch's
+    for group in state.optimizer.param_groups:
+        group["lr"] = recipe.learning_rate.at(state.step)
+    if recipe.clip_grad_norm:
+        state.scaler.unscale_(state.optimizer)
+        torch.nn.utils.clip_grad_norm_(state.module.parameters(), recipe.clip_grad_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad(set_to_none=True)
+    if state.ema:
+        state.ema.update(state.module, step=state.step)
+
+
+@torch.no_grad()
+def _score(state: TrainingState, batch: Batch, recipe: Recipe) -> Tensor:
+    return forward(
+        state.scored_module,
+        batch.images.to(state.device, non_blocking=True),
+        preprocessing=recipe.preprocessing,
+        precision=recipe.precision,
+    )
+
+
+def _validate(
+    state: TrainingState,
+    loader: ImageLoader,
+    recipe: Recipe,
+    pace: _Pace,
+    should_stop: Callable[[], bool],
+    collected: list[tuple[Batch, Tensor]],
+) -> Iterator[Event]:
+    """Scores the validation images into `collected`."""
+    state.scored_module.eval()
+    plan = loader.plan(EVALUATION_EPOCH)
+    tally = Tally(state.device)
+    written = False
+    for done, batch in enumerate(loader.batches(), start=1):
+        logits = _score(state, batch, recipe)
+        labels = batch.labels.to(state.device, non_blocking=True)
+        tally.add(cross_entropy(logits, labels, reduction="none"), logits, labels, step=state.step)
+        collected.append((batch._replace(images=batch.images[:0]), logits))
+        if done == len(plan) or pace.is_progress_due():
+            samples = sum(map(len, plan[:done]))
+            loss, accuracy = _read_tally(tally, samples, state.epoch)
+            state.read_watch(training=False)
+            yield _progress(state, recipe, "validation", done, len(plan), loss, accuracy)
+        if not written and pace.is_snapshot_due():
+            # Validation changes nothing, so one snapshot of the finished training is enough.
+            yield SnapshotDue()
+            pace.note_snapshot()
+            written = True
+        if should_stop():
+            return
+
+
+def _finish_epoch(
+    state: TrainingState, train: ImageLoader, recipe: Recipe, collected: list[tuple[Batch, Tensor]]
+) -> EpochScored:
+    scores = Scores(
+        labels=np.concatenate([batch.labels.numpy() for batch, _ in collected]),
+        logits=np.concatenate([logits.cpu().numpy() for _, logits in collected]),
+        indices=np.concatenate([batch.indices.numpy() for batch, _ in collected]),
+    )
+    metrics = measure(scores.labels, scores.p_deepfake(), threshold=0.5)
+    samples = sum(map(len, train.plan(state.epoch)))
+    train_loss, train_accuracy = _read_tally(state.tally, samples, state.epoch)
+    selection = state.selection.update(
+        epoch=state.epoch,
+        value=selection_value(
+            recipe.select_by, accuracy=metrics.accuracy, auc=metrics.auc, loss=metrics.loss
+        ),
+        loss=metrics.loss,
+        min_delta=recipe.min_delta,
+    )
+    state.read_watch(training=False)
+    scored = EpochScored(
+        epoch=state.epoch,
+        step=state.step,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        lr=recipe.learning_rate.at(state.step - 1),
+        seconds=state.seconds,
+        images_per_second=samples / max(state.training_seconds, 1e-9),
+        metrics=metrics,
+        scores=scores,
+        improved=selection.best_epoch == state.epoch,
+    )
+    state.begin_next_epoch(selection)
+    return scored
+
+
+def _read_tally(tally: Tally, samples: int, epoch: int) -> tuple[float, float]:
+    """Mean loss and accuracy; the one place that waits for the device."""
+    loss, right, bad_step, last_finite = tally.read()
+    if bad_step is not None:
+        raise TrainingDiverged(
+            f"the loss is no longer finite in epoch {epoch}, step {bad_step + 1};"
+            f" the last finite one was {last_finite:.6g}",
+            hint="lower optim.lr, set train.clip_grad_norm=1, or use train.precision=float32;"
+            " the last good checkpoint stands",
+        )
+    return loss / samples, right / samples
+
+
+def _progress(
+    state: TrainingState,
+    recipe: Recipe,
+    phase: Phase,
+    batch: int,
+    batches: int,
+    loss: float,
+    accuracy: float,
+) -> Progress:
+    return Progress(state.epoch, recipe.epochs, phase, batch, batches, loss, accuracy)

@@ -1,0 +1,170 @@
+"""Everything a run needs to go on: what is saved in a checkpoint, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import AdamW, Optimizer
+
+from dfx.evaluation.precision import Precision
+from dfx.models.network import last_layer
+from dfx.training.selection import Selection
+
+
+class TrainingState:
+    """A network in training with its optimiser, scaler, moving average, position and tallies.
+
+    Learning rate, order, augmentation, dropout and freezing are functions of the position, so they
+    are not part of it.
+
+    Attributes:
+        epoch: The epoch being worked on, from 1.
+        batch: Batches of it that are done.
+        step: Optimiser steps done since the run began.
+        seconds: Time spent on the epoch so far.
+        training_seconds: Time spent on its training phase so far.
+        selection: What is known of the finished epochs.
+        tally: Sums over the epoch's training samples so far.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        device: torch.device,
+        precision: Precision,
+        weight_decay: float,
+        ema_decay: float,
+    ) -> None:
+        self.device = device
+        self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        self.optimizer = build_optimizer(self.module, weight_decay=weight_decay)
+        self.scaler = GradScaler(device.type, enabled=precision == "float16")
+        # The warm-up keeps the first average from being mostly the random start.
+        self.ema = ModelEmaV3(self.module, decay=ema_decay, use_warmup=True) if ema_decay else None
+        self.epoch = 1
+        self.batch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.training_seconds = 0.0
+        self.selection = Selection()
+        self.tally = Tally(device)
+        self._watch = time.monotonic()
+
+    @property
+    def scored_module(self) -> nn.Module:
+        """What is evaluated and saved as best: the moving average where there is one."""
+        module: nn.Module = self.module if self.ema is None else self.ema.module
+        return module
+
+    def restart_watch(self) -> None:
+        """Leaves out of `seconds` what happened since the last look at the clock."""
+        self._watch = time.monotonic()
+
+    def read_watch(self, *, training: bool) -> None:
+        """Adds the time since the last look at the clock to the epoch's."""
+        now = time.monotonic()
+        self.seconds += now - self._watch
+        if training:
+            self.training_seconds += now - self._watch
+        self._watch = now
+
+    def begin_next_epoch(self, selection: Selection) -> None:
+        """Moves on to the start of the next epoch."""
+        self.epoch += 1
+        self.batch = 0
+        self.seconds = 0.0
+        self.training_seconds = 0.0
+        self.selection = selection
+        self.tally = Tally(self.device)
+
+    def dump(self) -> dict[str, Any]:
+        """Tensors and plain values for a checkpoint."""
+        return {
+            "model": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "ema": self.ema.module.state_dict() if self.ema else None,
+            "position": {name: getattr(self, name) for name in _POSITION},
+            "selection": self.selection.dump(),
+            "tally": self.tally.sums,
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Takes the place of what `dump` gave.
+
+        Raises:
+            RuntimeError: Where it belongs to another network.
+        """
+        self.module.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.scaler.load_state_dict(saved["scaler"])
+        if self.ema:
+            self.ema.module.load_state_dict(saved["ema"])
+        for name in _POSITION:
+            setattr(self, name, saved["position"][name])
+        self.selection = Selection(**saved["selection"])
+        self.tally.sums.copy_(saved["tally"])
+
+
+_POSITION = ("epoch", "batch", "step", "seconds", "training_seconds")
+
+
+class Tally:
+    """Loss and right answers summed on the device, so that nothing waits for it.
+
+    A loss that is not finite is noticed here, and read with the rest.
+
+    Attributes:
+        sums: [4]: loss times samples, right answers, the first step whose loss was not finite or
+            -1, the last finite loss. float64, float32 where the device has no more.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.sums = torch.tensor([0.0, 0.0, -1.0, torch.nan], dtype=dtype, device=device)
+
+    @torch.no_grad()
+    def add(self, losses: Tensor, logits: Tensor, labels: Tensor, *, step: int) -> None:
+        """Adds a batch.
+
+        Args:
+            losses: float32 [b].
+            logits: float32 [b, 2].
+            labels: int64 [b].
+            step: The optimiser step it belongs to.
+        """
+        total = losses.sum().to(self.sums)
+        finite = torch.isfinite(total)
+        self.sums[0] += total
+        self.sums[1] += (logits.argmax(1) == labels).sum()
+        first = ~finite & (self.sums[2] < 0)
+        self.sums[2] = torch.where(first, step, self.sums[2])
+        self.sums[3] = torch.where(finite, total / len(losses), self.sums[3])
+
+    def read(self) -> tuple[float, float, int | None, float]:
+        """Waits for the device.
+
+        Returns:
+            Summed loss, right answers, first step without a finite loss, last finite loss.
+        """
+        loss, right, bad, last = self.sums.tolist()
+        return loss, right, None if bad < 0 else int(bad), last
+
+
+def build_optimizer(module: nn.Module, *, weight_decay: float) -> Optimizer:
+    """AdamW over all parameters, in two groups from the start: the last layer, and the rest.
+
+    The learning rate is set before each step. Frozen parameters have no gradient and stay.
+    """
+    head = list(last_layer(module).parameters())
+    known = {id(parameter) for parameter in head}
+    rest = [parameter for parameter in module.parameters() if id(parameter) not in known]
+    groups = [{"params": rest}, {"params": head}]
+    return AdamW(groups, lr=0.0, weight_decay=weight_decay)
