@@ -29,6 +29,25 @@ CheckpointKind = Literal["last", "best"]
 Phase = Literal["training", "validation"]
 
 
+class Format(StrEnum):
+    """How data is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MD = "md"
+
+
+class PredictionFormat(StrEnum):
+    """How predictions are printed; `jsonl` is one object a line."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    MD = "md"
+
+
 class Status(StrEnum):
     """How a run stands. `LOST` is never stored: it is derived when a run is read."""
 
@@ -67,7 +86,7 @@ class Attempt:
         environment: Code revision, packages, hardware and command line.
         start_step: Optimiser steps that were already done.
         ended_at: None while it runs, and for ever where its process was killed.
-        outcome: How it ended; None as above.
+        outcome: How it ended; None as above, but `LOST` once another attempt has taken over.
         message: Why it failed, else None.
     """
 
@@ -304,6 +323,22 @@ class RunSummary:
     validation_digest: str | None
     validation_images: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardGroup:
+    """Runs that share a validation set, so that their scores may be compared.
+
+    Attributes:
+        validation_digest: None for runs that never got as far as reading their data.
+        ranked: Best first.
+        unranked: Runs without a finished epoch.
+    """
+
+    validation_digest: str | None
+    validation_images: int | None
+    ranked: tuple[RunSummary, ...]
+    unranked: tuple[RunSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from torchvision.datasets import ImageFolder
 
 from dfx.data.decode import decode_image
+from dfx.data.walk import walk_images
 from dfx.errors import DataError
 from dfx.records import CLASS_NAMES, DEEPFAKE, REAL, Split
 
@@ -86,7 +87,7 @@ class FaceFolder(ImageFolder):  # type: ignore[misc]  # torchvision ships no typ
         samples: list[tuple[str, int]] = []
         for name, label in sorted(class_to_idx.items(), key=lambda item: item[1]):
             folder = Path(directory) / name
-            paths = sorted(_walk(folder))
+            paths = sorted(walk_images(folder, SUFFIXES))
             if not paths:
                 raise DataError(
                     f"{folder} holds no image; expected files ending in {', '.join(SUFFIXES)}",
@@ -121,20 +122,3 @@ def find_split(root: Path, split: Split) -> Path:
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    """Paths of the images below a folder; each real folder on the way down is entered once."""
-    pending = [(folder, frozenset({folder.resolve()}))]
-    while pending:
-        current, above = pending.pop()
-        with os.scandir(current) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    real = Path(entry.path).resolve()
-                    if real not in above:
-                        pending.append((Path(entry.path), above | {real}))
-                elif entry.name.lower().endswith(SUFFIXES):
-                    yield entry.path

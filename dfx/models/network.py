@@ -92,6 +92,23 @@ def create_module(
     return module
 
 
+def set_grad_checkpointing(module: nn.Module, name: str, *, on: bool) -> None:
+    """Makes the backward pass recompute activations instead of keeping them.
+
+    Raises:
+        ConfigError: Where the architecture cannot.
+    """
+    if not on:
+        return
+    try:
+        module.set_grad_checkpointing()  # type: ignore[operator]  # timm's protocol
+    except (AttributeError, AssertionError):
+        raise ConfigError(
+            f"model.grad_checkpointing is true, but {name} cannot recompute its activations",
+            hint="leave it off: --set model.grad_checkpointing=false",
+        ) from None
+
+
 def last_layer(module: nn.Module) -> nn.Module:
     """The layer that gives the logits."""
     layer: nn.Module = module.get_classifier()  # type: ignore[operator]  # timm's protocol

@@ -1,0 +1,37 @@
+"""`dfx data`: what there is to do with images before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Make and check image sets.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Make and check image sets."""
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the set.")],
+    images: Annotated[int, typer.Option(help="Images in all, both classes alike.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Decides every pixel.")] = 0,
+) -> None:
+    """Write a small labelled set of drawn portraits to try things on.
+
+    Real ones are as a camera would give them; in deepfakes the face is blended onto itself.
+    """
+    from dfx.data.sample import write_sample
+    from dfx.display.console import print_notice
+    from dfx.display.progress import CountDisplay
+    from dfx.records import Notice
+
+    with CountDisplay("Drawing portraits", unit="image") as display:
+        report = write_sample(folder, images=images, seed=seed, progress=display.show)
+    counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
+    print_notice(Notice(f"{report.folder}: {report.images} images of {report.image_size_px} pixels"))
+    print_notice(Notice(f"next: dfx run --name my-first --data {report.folder}"))

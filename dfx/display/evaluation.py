@@ -1,0 +1,100 @@
+"""An evaluation: its metrics, its confusion matrix, and both as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dfx.display.figures import format_count, format_digest, format_percent
+from dfx.display.table import facts
+from dfx.records import LABELS, Confusion, Evaluation
+
+_METRICS = (
+    ("accuracy", "accuracy"),
+    ("precision", "precision (deepfake)"),
+    ("recall", "recall (deepfake)"),
+    ("f1", "F1 (deepfake)"),
+    ("auc", "AUC"),
+    ("average_precision", "average precision"),
+    ("loss", "loss (nats)"),
+)
+
+
+def metrics_table(evaluation: Evaluation) -> Table:
+    """The metrics by name; one that is not defined for these images says so."""
+    pairs: list[tuple[str, Text]] = []
+    for name, heading in _METRICS:
+        value: float | None = getattr(evaluation, name)
+        shown = Text("undefined", style="yellow") if value is None else Text(f"{value:.4f}")
+        pairs.append((heading, shown))
+    pairs.append(("threshold", Text(f"{evaluation.threshold:.4g}")))
+    return facts(pairs)
+
+
+def confusion_table(confusion: Confusion) -> Table:
+    """Counts and row percentages: a row is the truth, a column the verdict."""
+    real, deepfake = LABELS
+    table = Table(title="Confusion matrix", title_justify="left", title_style="bold")
+    table.add_column(Text("truth \\ verdict"), style="bold", no_wrap=True)
+    for heading in (real, deepfake, "images"):
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for label, counts, right in (
+        (real, (confusion.tn, confusion.fp), 0),
+        (deepfake, (confusion.fn, confusion.tp), 1),
+    ):
+        total = sum(counts)
+        cells = [
+            _share(count, total, style="green" if column == right else "red")
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(Text(label), *cells, Text(format_count(total)))
+    return table
+
+
+def evaluation_report(evaluation: Evaluation, *, title: str) -> RenderableType:
+    """Title, metrics and confusion matrix, one under the other."""
+    where = Text(
+        f"split {evaluation.split}, epoch {evaluation.epoch},"
+        f" data {format_digest(evaluation.dataset_digest)}",
+        style="dim",
+    )
+    return Group(
+        Text(title, style="bold", overflow="fold"),
+        where,
+        metrics_table(evaluation),
+        confusion_table(evaluation.confusion),
+    )
+
+
+def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation flat, for JSON and as a row; what is undefined is None, never 0."""
+    confusion = evaluation.confusion
+    return {
+        "run": run_name,
+        "epoch": evaluation.epoch,
+        "split": evaluation.split,
+        "dataset_digest": evaluation.dataset_digest,
+        "threshold": evaluation.threshold,
+        "accuracy": evaluation.accuracy,
+        "precision": evaluation.precision,
+        "recall": evaluation.recall,
+        "f1": evaluation.f1,
+        "auc": evaluation.auc,
+        "average_precision": evaluation.average_precision,
+        "tn": confusion.tn,
+        "fp": confusion.fp,
+        "fn": confusion.fn,
+        "tp": confusion.tp,
+        "loss": evaluation.loss,
+        "predictions": evaluation.predictions,
+        "created_at": evaluation.created_at,
+    }
+
+
+def _share(count: int, total: int, *, style: str) -> Text:
+    if not total:
+        return Text("0  undefined", style="dim")
+    return Text(f"{format_count(count)}  {format_percent(count / total):>7}", style=style)

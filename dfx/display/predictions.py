@@ -1,0 +1,111 @@
+"""Predictions as they come: each line is out as soon as it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from dfx.display.console import printable, stdout_console, write_stdout
+from dfx.display.figures import format_percent
+from dfx.display.formats import csv_line, dump_json, markdown_line
+from dfx.records import LABELS, Prediction
+
+PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
+"""The columns of CSV and Markdown, and the keys in JSON."""
+
+_STYLES = dict(zip(LABELS, ("green", "red"), strict=True))
+_GAP = "    "
+_VERDICT_WIDTH = max(map(len, LABELS)) + len(_GAP) + len("100.0 %")
+
+
+class PredictionFormat(StrEnum):
+    """How predictions are printed; `jsonl` is one object a line."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    MD = "md"
+
+
+class PredictionWriter:
+    """Writes predictions to stdout, one by one, flushed each time.
+
+    In a `with` block: leaving it ends what needs an end, such as JSON's array, also where an error
+    cut the work short, so that what was written can be read.
+    """
+
+    def __init__(self, fmt: PredictionFormat, *, paths: Iterable[str] = ()) -> None:
+        """Prepares to write.
+
+        Args:
+            fmt: How.
+            paths: The paths that will come, where known: the table's column is as wide as the
+                longest that leaves room for the verdict.
+        """
+        self._format = fmt
+        self._written = 0
+        room = stdout_console().width - _VERDICT_WIDTH - len(_GAP)
+        widths = (cell_len(printable(path)) for path in paths)
+        self._path_width = max((width for width in widths if width <= room), default=0)
+
+    def __enter__(self) -> Self:
+        if self._format is PredictionFormat.CSV:
+            write_stdout(csv_line(PREDICTION_COLUMNS))
+        elif self._format is PredictionFormat.MD:
+            write_stdout(markdown_line(PREDICTION_COLUMNS))
+            write_stdout(markdown_line(["---"] * len(PREDICTION_COLUMNS)))
+        elif self._format is PredictionFormat.JSON:
+            write_stdout("[")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Who read us has gone: there is nobody to end the array for.
+        if self._format is PredictionFormat.JSON and not isinstance(error, BrokenPipeError):
+            write_stdout("\n]\n" if self._written else "]\n")
+
+    def write(self, prediction: Prediction) -> None:
+        """Writes one prediction."""
+        row: dict[str, Any] = asdict(prediction)
+        match self._format:
+            case PredictionFormat.TABLE:
+                # Soft wrapping leaves a long path whole.
+                stdout_console().print(self._line(prediction), soft_wrap=True)
+            case PredictionFormat.CSV:
+                write_stdout(csv_line(list(row.values())))
+            case PredictionFormat.MD:
+                write_stdout(markdown_line(list(row.values())))
+            case PredictionFormat.JSONL:
+                write_stdout(dump_json(row) + "\n")
+            case PredictionFormat.JSON:
+                write_stdout((",\n  " if self._written else "\n  ") + dump_json(row))
+        self._written += 1
+
+    def _line(self, prediction: Prediction) -> Text:
+        path = printable(prediction.path)
+        # A longer path than any so far moves the column for those that follow.
+        room = stdout_console().width - _VERDICT_WIDTH - len(_GAP)
+        if self._path_width < cell_len(path) <= room:
+            self._path_width = cell_len(path)
+        path += " " * (self._path_width - cell_len(path))
+        return Text.assemble(path, _GAP, *_verdict(prediction))
+
+
+def _verdict(prediction: Prediction) -> list[Text]:
+    if prediction.error is not None or prediction.label is None:
+        return [Text(f"error: {printable(prediction.error or 'no verdict')}", style="yellow")]
+    style = f"bold {_STYLES.get(prediction.label, '')}".strip()
+    label = Text(f"{prediction.label:<8}", style=style)
+    share = "" if prediction.probability is None else format_percent(prediction.probability)
+    return [label, Text(f"  {share:>7}")]

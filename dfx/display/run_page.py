@@ -1,0 +1,253 @@
+"""The page of one run: everything `dfx show` prints for a person.
+
+The same as a document for programs is in `dfx.display.run_document`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.text import Text
+
+from dfx.config import ExperimentConfig
+from dfx.display.console import printable
+from dfx.display.epochs import epochs_table
+from dfx.display.evaluation import evaluation_report
+from dfx.display.figures import (
+    ABSENT,
+    format_count,
+    format_digest,
+    format_duration,
+    format_size,
+    format_time,
+)
+from dfx.display.settings import format_value
+from dfx.display.status import resume_command, status_text
+from dfx.display.table import Cell, Column, FoldingTable, facts, unbroken
+from dfx.records import Attempt, CheckpointFile, Run, RunDetail, SplitSummary
+
+_TEXT_WIDTH = 120
+"""Terminal columns that running text takes at most."""
+
+_SKIPPED_SHOWN = 5
+_DIGEST_LENGTH = 12
+
+
+def run_page(
+    detail: RunDetail, folder: Path, *, sizes: Mapping[str, int | None] | None = None
+) -> RenderableType:
+    """Everything there is to know of a run, under headings.
+
+    Args:
+        detail: The run.
+        folder: Where its files are on this machine.
+        sizes: Bytes of each file by path relative to the home, None for one that is gone; the
+            checkpoints as recorded where it is not given.
+    """
+    run = detail.run
+    parts: list[RenderableType] = [*_head(detail, folder)]
+    parts += _section("Attempts", _attempts(detail.attempts, run.config))
+    parts += _section("Configuration", _configuration(run.config))
+    parts += _section("Data", _data(run.data))
+    parts += _section("Initial weights", _pairs(run.weights))
+    if detail.attempts:
+        parts += _section("Environment", _pairs(detail.attempts[-1].environment))
+    epochs = epochs_table(detail.epochs, run.best_epoch)
+    parts += _section("Epochs", epochs if detail.epochs else _none("no epoch has ended yet"))
+    parts += _section("Evaluations", _evaluations(detail))
+    parts += _section("Files", _files(detail, sizes))
+    return Group(*parts)
+
+
+def _head(detail: RunDetail, folder: Path) -> Iterator[RenderableType]:
+    run = detail.run
+    yield Text.assemble((printable(run.name), "bold"), "  ", status_text(run.status))
+    if run.message:
+        yield Text(printable(run.message, lines=True), overflow="fold")
+    best = ABSENT if run.best_epoch is None else str(run.best_epoch)
+    pairs: list[tuple[str, str]] = [
+        ("id", f"{run.id}  (uuid {run.uuid})"),
+        ("created", format_time(run.created_at)),
+        ("time", format_duration(run.seconds)),
+        ("epochs", f"{len(detail.epochs)} of {run.config.train.epochs}, best {best}"),
+        ("recipe", format_digest(run.recipe_digest, _DIGEST_LENGTH)),
+        ("folder", str(folder)),
+    ]
+    command = resume_command(run.name, run.status)
+    if command is not None:
+        pairs.append(("continue", command))
+    for name, value in pairs:
+        yield unbroken(Text(f"{name:<10}", "bold"), value)
+
+
+def _section(title: str, body: RenderableType) -> list[RenderableType]:
+    return [Text(), Text(title, style="bold underline"), Padding(body, (0, 0, 0, 2), expand=False)]
+
+
+def _none(text: str) -> Text:
+    return Text(text, style="dim")
+
+
+def _attempts(attempts: tuple[Attempt, ...], config: ExperimentConfig) -> RenderableType:
+    columns = (
+        Column("#", right=True),
+        Column("started"),
+        Column("ended", drop=2),
+        Column("outcome"),
+        Column("from step", right=True, drop=3),
+        Column("process", fold=True, drop=1),
+    )
+    rows: list[list[Cell]] = []
+    for attempt in attempts:
+        ended = ABSENT if attempt.ended_at is None else format_time(attempt.ended_at)
+        outcome = ABSENT if attempt.outcome is None else status_text(attempt.outcome)
+        process = f"{attempt.process.pid} on {attempt.process.host}"
+        rows.append(
+            [
+                str(attempt.number),
+                format_time(attempt.started_at),
+                ended,
+                outcome,
+                format_count(attempt.start_step),
+                process,
+            ]
+        )
+    table = FoldingTable(columns, rows)
+    notes = [note for attempt in attempts for note in _attempt_notes(attempt, config)]
+    return Group(table, *notes) if attempts else _none("none yet")
+
+
+def _attempt_notes(attempt: Attempt, config: ExperimentConfig) -> Iterator[Text]:
+    """Why it ended, and what it ran with where that is not the run's configuration."""
+    if attempt.message:
+        text = f"attempt {attempt.number}: {printable(attempt.message)}"
+        yield Text(text, overflow="fold")
+    recorded = config.flat()
+    changed = [
+        _assignment(key, value)
+        for key, value in attempt.settings.items()
+        if value != recorded.get(key)
+    ]
+    if changed:
+        yield Text(f"attempt {attempt.number} with {'  '.join(changed)}", overflow="fold")
+
+
+def _configuration(config: ExperimentConfig) -> RenderableType:
+    default = ExperimentConfig().flat()
+    pairs: list[tuple[str, Cell]] = []
+    for section, keys in groupby(config.flat().items(), key=lambda pair: pair[0].partition(".")[0]):
+        line = Text(overflow="fold")
+        for key, value in keys:
+            differs = value != default[key]
+            word = ("*" if differs else "") + _assignment(key.partition(".")[2], value)
+            line.append("  " if line else "").append(word, "bold cyan" if differs else "")
+        pairs.append((section, line))
+    return Constrain(Group(facts(pairs), Text("* differs from the default", "dim")), _TEXT_WIDTH)
+
+
+def _assignment(key: str, value: Any) -> str:
+    """A setting as it would be typed."""
+    return f"{key}={shlex.quote(printable(format_value(value)))}"
+
+
+def _data(splits: tuple[SplitSummary, ...]) -> RenderableType:
+    if not splits:
+        return _none("not read yet")
+    columns = (
+        Column("split"),
+        Column("real", right=True),
+        Column("deepfake", right=True),
+        Column("skipped", right=True),
+        Column("digest"),
+        Column("content", drop=1),
+    )
+    rows = [
+        [
+            split.split,
+            format_count(split.real),
+            format_count(split.deepfake),
+            format_count(len(split.skipped)),
+            format_digest(split.digest, _DIGEST_LENGTH),
+            format_digest(split.content_digest, _DIGEST_LENGTH),
+        ]
+        for split in splits
+    ]
+    skipped = [line for split in splits for line in _skipped(split)]
+    return Group(FoldingTable(columns, rows), *skipped)
+
+
+def _skipped(split: SplitSummary) -> Iterator[Text]:
+    for path, reason in split.skipped[:_SKIPPED_SHOWN]:
+        yield Text(
+            f"skipped in {split.split}: {printable(path)}: {printable(reason)}",
+            style="yellow",
+            overflow="fold",
+        )
+    more = len(split.skipped) - _SKIPPED_SHOWN
+    if more > 0:
+        yield _none(f"and {format_count(more)} more in {split.split}: see --format json")
+
+
+def _pairs(values: Mapping[str, Any]) -> RenderableType:
+    """What is short enough for a page; all of it is in the document."""
+    pairs = [(key, _plain(value)) for key, value in _flatten(values)]
+    return Constrain(facts(pairs), _TEXT_WIDTH) if pairs else _none("not recorded")
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{printable(key)}"
+        if isinstance(value, Mapping) and len(value) > 8:
+            yield name, f"{len(value)} entries: see --format json"
+        elif isinstance(value, Mapping):
+            yield from _flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(format_value(item) for item in value)
+    return format_value(value)
+
+
+def _evaluations(detail: RunDetail) -> RenderableType:
+    if not detail.evaluations:
+        return _none("none yet")
+    parts: list[RenderableType] = []
+    for evaluation in detail.evaluations:
+        title = f"{evaluation.split} at epoch {evaluation.epoch}"
+        parts += [Text()] if parts else []
+        parts.append(evaluation_report(evaluation, title=title))
+    return Group(*parts)
+
+
+def _files(detail: RunDetail, sizes: Mapping[str, int | None] | None) -> RenderableType:
+    kinds = {file.path: _describe(file) for file in detail.checkpoints}
+    if sizes is None:
+        sizes = {file.path: file.bytes for file in detail.checkpoints}
+    rows = [
+        [
+            _inside(detail.run, path),
+            Text("gone", style="red") if size is None else format_size(size),
+            kinds.get(path, ""),
+        ]
+        for path, size in sizes.items()
+    ]
+    columns = (Column("file", fold=True), Column("size", right=True), Column("", drop=1))
+    return FoldingTable(columns, rows) if rows else _none("none yet")
+
+
+def _describe(file: CheckpointFile) -> str:
+    return f"{file.kind} checkpoint, epoch {file.epoch}, step {file.step}"
+
+
+def _inside(run: Run, path: str) -> str:
+    return path.removeprefix(run.directory.rstrip("/") + "/")

@@ -1,0 +1,112 @@
+"""A table without lines that gives up columns, in a stated order, where the terminal is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from dfx.display.console import printable
+
+_GAP = 2
+
+Cell = str | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        heading: As shown; also its name in `FoldingTable.fitting`.
+        right: Whether it stands on the right, as numbers do.
+        drop: Its turn to go where there is no room, from 1; None never goes.
+        fold: Whether its cells may be broken over lines when nothing is left to drop.
+    """
+
+    heading: str
+    right: bool = False
+    drop: int | None = None
+    fold: bool = False
+
+
+class FoldingTable:
+    """Rows under headings; renders with as many columns as fit.
+
+    Columns go in the order of `Column.drop`. Nothing is ever cut off with an ellipsis: where even
+    the columns that stay do not fit, those that may fold are broken over lines.
+    """
+
+    def __init__(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+        self.columns = list(columns)
+        self.rows = [[_as_text(cell) for cell in row] for row in rows]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.table(self.fitting(options.max_width))
+
+    @property
+    def width(self) -> int:
+        """Terminal columns that all of it takes."""
+        return self._width(range(len(self.columns)))
+
+    def fitting(self, width: int) -> list[int]:
+        """Indices of the columns that are shown on a terminal of this width."""
+        shown = list(range(len(self.columns)))
+        order = sorted((column.drop, i) for i, column in enumerate(self.columns) if column.drop)
+        for _, index in order:
+            if self._width(shown) <= width:
+                break
+            shown.remove(index)
+        return shown
+
+    def table(self, shown: Sequence[int]) -> Table:
+        """The table with only those columns."""
+        table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+        for index in shown:
+            column = self.columns[index]
+            table.add_column(
+                Text(column.heading),
+                justify="right" if column.right else "left",
+                no_wrap=not column.fold,
+                overflow="fold",
+            )
+        for row in self.rows:
+            table.add_row(*(row[index] for index in shown))
+        return table
+
+    def _width(self, shown: Iterable[int]) -> int:
+        widths = [
+            max(
+                cell_len(text)
+                for text in (self.columns[i].heading, *(r[i].plain for r in self.rows))
+            )
+            for i in shown
+        ]
+        return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> Table:
+    """Names and values, one pair a line; long values continue under themselves."""
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(Text(name), _as_text(value))
+    return grid
+
+
+def unbroken(*parts: Cell) -> Text:
+    """One line that is never wrapped, so that a command or a path in it can be copied whole."""
+    text = Text(no_wrap=True, overflow="ignore")
+    for part in parts:
+        text.append_text(_as_text(part))
+    return text
+
+
+def _as_text(cell: Cell) -> Text:
+    """Text as it is, and a string without its markup or control characters taking effect."""
+    return cell if isinstance(cell, Text) else Text(printable(cell))

@@ -1,0 +1,52 @@
+"""The leaderboard, and one run with everything that hangs on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfx.errors import NotFoundError
+from dfx.records import LeaderboardGroup, RunDetail
+from dfx.services.home import find_home, open_store
+from dfx.services.ranking import group_by_validation_set
+from dfx.services.references import resolve_run
+
+
+def compare_runs(home: Path | None) -> list[LeaderboardGroup]:
+    """The runs of a home, ranked within each validation set; none where there is no home yet."""
+    try:
+        with open_store(find_home(home), create=False) as store:
+            return group_by_validation_set(store.list_summaries())
+    except NotFoundError:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """A run to show.
+
+    Attributes:
+        folder: Where its files are.
+        reason: Why this run was picked, where the reference left a choice.
+    """
+
+    detail: RunDetail
+    folder: Path
+    reason: str | None
+
+
+def show_run(reference: str, home: Path | None) -> ShownRun:
+    """Everything the store knows of a run.
+
+    Args:
+        reference: Which run; the bare name of an experiment means its latest.
+        home: As given on the command line.
+
+    Raises:
+        NotFoundError: Where there is no such run.
+    """
+    folder = find_home(home)
+    with open_store(folder, create=False) as store:
+        choice = resolve_run(store, reference, of_experiment="latest")
+        detail = store.get_detail(choice.summary.id)
+    return ShownRun(detail, folder / detail.run.directory, choice.reason)

@@ -1,0 +1,117 @@
+"""The demo: the main job from images to verdicts, in a folder of its own, without a download."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfx.data.sample import write_sample
+from dfx.records import (
+    Counting,
+    Evaluation,
+    LeaderboardGroup,
+    Message,
+    Notice,
+    Prediction,
+    RunFinished,
+    Status,
+)
+from dfx.services.compare import compare_runs, show_run
+from dfx.services.configure import configure, find_file
+from dfx.services.home import open_store
+from dfx.services.predict import load_detector, predict
+from dfx.services.resume import resume_run
+from dfx.services.train import start_run
+
+IMAGES = 1000
+SEED = 1
+
+EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "demo-b4": {},
+    "demo-small": {"model.name": "resnet10t", "optim.lr": 1e-3, "train.epochs": 8},
+}
+"""What each experiment changes in `experiments/demo.toml`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo has to show.
+
+    Attributes:
+        winner: Name of the best run.
+        evaluation: Its validation report.
+        origin: Which weights the predictions were made with, and why.
+        predictions: On images of the test split, which no training has seen.
+        data: The folder of the images.
+        home: The home of the runs.
+    """
+
+    groups: list[LeaderboardGroup]
+    winner: str
+    evaluation: Evaluation
+    origin: str
+    predictions: list[Prediction]
+    data: Path
+    home: Path
+
+
+def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
+    """Writes the images, trains both experiments, and judges a few images with the winner.
+
+    What an earlier demo left there is used: images and completed runs as they are, an interrupted
+    run from where it stopped.
+
+    Args:
+        folder: Made where it does not exist.
+        notify: Told of everything that happens.
+    """
+    data, home = folder / "dataset", folder / "runs"
+
+    def count(done: int, total: int) -> None:
+        notify(Counting("Drawing portraits", done, total))
+
+    report = write_sample(data, images=IMAGES, seed=SEED, progress=count)
+    done = f"{report.written} written" if report.written else "found as they were"
+    notify(Notice(f"{IMAGES} drawn portraits in {data}, half of them with a blended face: {done}"))
+    for experiment, changes in EXPERIMENTS.items():
+        _train(experiment, changes, data, home, notify)
+    groups = compare_runs(home)
+    winner = groups[0].ranked[0]
+    shown = show_run(winner.run, home)
+    evaluation = next(e for e in shown.detail.evaluations if e.epoch == winner.best_epoch)
+    detector = load_detector("best", weights_file=None, home=home, device="auto")
+    images = [
+        image
+        for class_name in ("real", "deepfake")
+        for image in sorted((data / "test" / class_name).iterdir())[:3]
+    ]
+    predictions = list(predict(detector, images, batch_size=len(images)))
+    return DemoResult(groups, winner.run, evaluation, detector.origin, predictions, data, home)
+
+
+def _train(
+    experiment: str,
+    changes: dict[str, Any],
+    data: Path,
+    home: Path,
+    notify: Callable[[Message], None],
+) -> None:
+    """Trains an experiment, unless that was done before."""
+
+    def without_report(message: Message) -> None:
+        if not isinstance(message, RunFinished):
+            notify(message)
+
+    with open_store(home, create=True) as store:
+        before = [run for run in store.list_summaries() if run.experiment == experiment]
+    if before and before[-1].status is Status.COMPLETED:
+        notify(Notice(f"{before[-1].run} was trained before and is used as it is"))
+    elif before:
+        resume_run(before[-1].run, epochs=None, settings=[], home=home, notify=without_report)
+    else:
+        flags = {key: ("dfx demo", value) for key, value in changes.items()}
+        flags["data.root"] = ("dfx demo", str(data))
+        configuration = configure(experiment, file=find_file("demo"), flags=flags)
+        start_run(configuration, home=home, notify=without_report)

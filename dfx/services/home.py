@@ -1,0 +1,55 @@
+"""Finding the home: the one directory with the database and everything that runs leave behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dfx.errors import StoreError
+from dfx.tracking.store import RunStore
+
+DATABASE = "dfx.db"
+
+
+def find_home(given: Path | None) -> Path:
+    """The home that a command works in.
+
+    Args:
+        given: What `--home` said. Without it: `DFX_HOME`, else the nearest `runs/` that holds a
+            database in this folder or above it, else `runs/` here.
+
+    Returns:
+        An absolute path; it need not exist yet.
+    """
+    if given is not None:
+        return given.expanduser().absolute()
+    named = os.environ.get("DFX_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "runs" / DATABASE).is_file():
+            return folder / "runs"
+    return here / "runs"
+
+
+def open_store(home: Path, *, create: bool) -> RunStore:
+    """Opens the store of a home, or the PostgreSQL database that `DFX_DATABASE_URL` names.
+
+    Args:
+        home: As `find_home` gave it.
+        create: Whether to make home and database where they are missing.
+
+    Raises:
+        NotFoundError: Where there is no database and `create` is false.
+        StoreError: Where the home or the database cannot be used.
+    """
+    if create:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the home {home} cannot be made: {error.strerror or error}",
+                hint="name another one with --home or DFX_HOME",
+            ) from None
+    return RunStore.open(home, url=os.environ.get("DFX_DATABASE_URL"), create=create)

@@ -1,0 +1,273 @@
+"""Keeping a run's files: checkpoints, best weights, validation predictions and `log.csv`.
+
+File first, then row: a crash may leave a file that no row knows, never a row without its file.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dfx.config import CONFIG_VERSION, ExperimentConfig, dump_config
+from dfx.data.index import SplitIndex
+from dfx.errors import WeightsError
+from dfx.evaluation.calibration import fit_temperature, fit_threshold
+from dfx.evaluation.inference import Scores
+from dfx.models.weights import Weights, dump_weights
+from dfx.records import (
+    CLASS_NAMES,
+    DEEPFAKE,
+    REAL,
+    Attempt,
+    CheckpointFile,
+    EpochRecord,
+    Evaluation,
+    Message,
+    Notice,
+    Preprocessing,
+    Run,
+)
+from dfx.tracking.store import RunStore
+from dfx.training.checkpoint import dump_checkpoint, load_checkpoint, write_durably
+from dfx.training.events import EpochScored
+from dfx.training.state import TrainingState
+
+_UNCALIBRATED_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Writes what a run leaves behind, then tells the store.
+
+    Attributes:
+        home: What stored paths are relative to.
+        validation: The images that validation scores refer to.
+    """
+
+    store: RunStore
+    home: Path
+    run: Run
+    attempt: Attempt
+    config: ExperimentConfig
+    validation: SplitIndex
+
+    def keep_snapshot(self, state: TrainingState) -> None:
+        """Writes the state down in the middle of an epoch."""
+        self.store.record_checkpoint(self.attempt.id, self._write_last(state, finished=None))
+        self._prune()
+
+    def keep_epoch(self, event: EpochScored, state: TrainingState) -> EpochRecord:
+        """Writes an epoch down: best weights where it improved, the state, the rows, the log.
+
+        Returns:
+            The row as it was recorded.
+        """
+        record = EpochRecord(
+            epoch=event.epoch,
+            step=event.step,
+            train_loss=event.train_loss,
+            train_accuracy=event.train_accuracy,
+            val_loss=event.metrics.loss,
+            val_accuracy=event.metrics.accuracy,
+            val_auc=event.metrics.auc,
+            val_f1=event.metrics.f1,
+            lr=event.lr,
+            seconds=event.seconds,
+            images_per_second=event.images_per_second,
+            attempt=self.attempt.number,
+            finished_at=datetime.now(UTC),
+        )
+        files: list[CheckpointFile] = []
+        evaluation = None
+        if event.improved:
+            files.append(self._write_best(event, state))
+            evaluation = self._write_evaluation(event)
+        files.append(self._write_last(state, finished=record))
+        self.store.record_epoch(
+            self.attempt.id,
+            record,
+            checkpoints=files,
+            evaluation=evaluation,
+            improved=event.improved,
+        )
+        self._prune()
+        write_log(self.home / self.run.directory, self.store.get_detail(self.run.id).epochs)
+        return record
+
+    def _write_last(self, state: TrainingState, *, finished: EpochRecord | None) -> CheckpointFile:
+        """Writes the state; what is finished by then is told in plain values beside it."""
+        detail = self.store.get_detail(self.run.id)
+        epochs = [*detail.epochs, *([finished] if finished else [])]
+        about = {
+            "run": {
+                "uuid": self.run.uuid,
+                "experiment": self.run.experiment,
+                "number": self.run.number,
+                "created_at": self.run.created_at.isoformat(),
+            },
+            "config": dump_config(self.config),
+            "config_version": CONFIG_VERSION,
+            "data": [_plain(asdict(summary)) for summary in self.run.data],
+            "weights": _plain(self.run.weights),
+            "epochs": [_plain(asdict(epoch)) for epoch in epochs],
+        }
+        name = f"last-e{state.epoch:04d}-s{state.step:08d}-a{self.attempt.number}.pt"
+        return self._write(
+            "last", state.epoch, state.step, name, dump_checkpoint(state.dump(), about)
+        )
+
+    def _write_best(self, event: EpochScored, state: TrainingState) -> CheckpointFile:
+        temperature = fit_temperature(event.scores)
+        weights = Weights(
+            architecture=self.config.model.name,
+            preprocessing=Preprocessing(self.config.data.image_size),
+            state=state.scored_module.state_dict(),
+            threshold=fit_threshold(
+                self.config.evaluate.threshold,
+                event.scores.labels,
+                event.scores.p_deepfake(temperature),
+            ),
+            temperature=temperature,
+            run=self.run.name,
+            run_uuid=self.run.uuid,
+            epoch=event.epoch,
+            step=event.step,
+            precision=self.config.train.precision,
+            metrics={
+                "accuracy": event.metrics.accuracy,
+                "precision": event.metrics.precision,
+                "recall": event.metrics.recall,
+                "f1": event.metrics.f1,
+                "auc": event.metrics.auc,
+                "average_precision": event.metrics.average_precision,
+                "loss": event.metrics.loss,
+            },
+            config=self.config.flat(),
+        )
+        name = f"best-e{event.epoch:04d}-a{self.attempt.number}.pt"
+        return self._write("best", event.epoch, event.step, name, dump_weights(weights))
+
+    def _write_evaluation(self, event: EpochScored) -> Evaluation:
+        path = f"{self.run.directory}/val-e{event.epoch:04d}-a{self.attempt.number}.csv"
+        write_durably(self.home / path, _predictions_csv(event.scores, self.validation))
+        metrics = event.metrics
+        return Evaluation(
+            epoch=event.epoch,
+            split="val",
+            dataset_digest=self.validation.summarise().digest,
+            threshold=_UNCALIBRATED_THRESHOLD,
+            accuracy=metrics.accuracy,
+            precision=metrics.precision,
+            recall=metrics.recall,
+            f1=metrics.f1,
+            auc=metrics.auc,
+            average_precision=metrics.average_precision,
+            loss=metrics.loss,
+            confusion=metrics.confusion,
+            predictions=path,
+            created_at=datetime.now(UTC),
+        )
+
+    def _write(self, kind: Any, epoch: int, step: int, name: str, data: bytes) -> CheckpointFile:
+        path = f"{self.run.directory}/checkpoints/{name}"
+        sha256 = write_durably(self.home / path, data)
+        return CheckpointFile(kind, epoch, step, path, len(data), sha256)
+
+    def _prune(self) -> None:
+        """Removes files that are neither current nor the good one before."""
+        files = self.store.list_checkpoints(self.run.id)
+        last = [file for file in files if file.kind == "last"][:2]
+        best = [file for file in files if file.kind == "best"]
+        # A last checkpoint goes on with its epoch, and refers to the best one before that.
+        referred = [next((b for b in best if b.epoch < kept.epoch), None) for kept in last]
+        needed = {file.path for file in (*last, *referred) if file}
+        removed = [file.path for file in files if file.path not in needed]
+        if removed:
+            self.store.forget_checkpoints(self.attempt.id, removed)
+        for path in removed:
+            (self.home / path).unlink(missing_ok=True)
+
+
+def find_good_checkpoint(
+    store: RunStore, home: Path, run: Run, notify: Callable[[Message], None]
+) -> tuple[CheckpointFile, dict[str, Any]] | None:
+    """The newest *last* checkpoint that is what was written, and its contents.
+
+    One that is not is passed over with a warning that names both.
+
+    Returns:
+        None where there is no good one: the run starts from its first step.
+    """
+    bad: WeightsError | None = None
+    for file in store.list_checkpoints(run.id, kind="last"):
+        try:
+            content = load_checkpoint(home / file.path, sha256=file.sha256)
+        except WeightsError as error:
+            notify(Notice(f"checkpoint passed over: {error.message}", "warning"))
+            bad = error
+            continue
+        if bad:
+            notify(Notice(f"using the one before it instead: {home / file.path}", "warning"))
+        return file, content
+    if bad:
+        notify(Notice("no good checkpoint is left: starting from the first step", "warning"))
+    return None
+
+
+def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:
+    """Writes `log.csv` from the rows, so that the two never disagree."""
+    buffer = io.StringIO()
+    names = [field.name for field in fields(EpochRecord)]
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(asdict(epoch)) for epoch in epochs)
+    write_durably(folder / "log.csv", buffer.getvalue().encode())
+
+
+def write_manifest(home: Path, index: SplitIndex) -> None:
+    """Keeps the content digest of every image of a split, once per content of the split."""
+    digest = index.summarise().content_digest.removeprefix("sha256:")
+    path = home / ".images" / f"{digest}.csv.gz"
+    if path.exists():
+        return
+    rows = [
+        (image.name, CLASS_NAMES[image.label], image.bytes, sha256)
+        for image, sha256 in zip(index.images, index.sha256, strict=True)
+    ]
+    write_durably(path, gzip.compress(_csv(("path", "truth", "bytes", "sha256"), rows), mtime=0))
+
+
+def _predictions_csv(scores: Scores, index: SplitIndex) -> bytes:
+    p_deepfake = scores.p_deepfake()
+    rows = [
+        (
+            index.images[position].name,
+            CLASS_NAMES[label],
+            repr(float(p)),
+            CLASS_NAMES[DEEPFAKE if p >= _UNCALIBRATED_THRESHOLD else REAL],
+        )
+        for position, label, p in zip(scores.indices, scores.labels, p_deepfake, strict=True)
+    ]
+    return _csv(("path", "truth", "p_deepfake", "label"), rows)
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with times as text, as checkpoints and logs hold them."""
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in values.items()
+    }

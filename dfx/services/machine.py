@@ -1,0 +1,72 @@
+"""What the machine decides, resolved before the configuration is frozen, and torch set up."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from dfx.config import ExperimentConfig
+from dfx.evaluation.precision import Precision, resolve_precision
+from dfx.models.device import resolve_device
+from dfx.records import ResolvedKey
+from dfx.services.configure import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a run is computed.
+
+    Attributes:
+        config: The configuration with nothing left open.
+        device: Where.
+        precision: Number format of the forward pass.
+    """
+
+    config: ExperimentConfig
+    device: torch.device
+    precision: Precision
+
+
+def resolve_machine(config: ExperimentConfig) -> Machine:
+    """Decides device, precision, threads and pinned memory, and sets torch up accordingly.
+
+    Raises:
+        DeviceError: Where the device is not there, or this torch cannot use it.
+    """
+    if config.train.deterministic:
+        # cuBLAS reads this when its first handle is made, so before the device is touched.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    device = resolve_device(config.train.device)
+    threads = config.train.threads
+    if threads != "auto":
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(config.train.deterministic)
+    torch.backends.cudnn.deterministic = config.train.deterministic
+    torch.backends.cudnn.benchmark = not config.train.deterministic
+    resolved = config.replace(
+        {
+            "train.device": str(device),
+            "train.precision": resolve_precision(config.train.precision, device),
+            "train.threads": torch.get_num_threads(),
+            "data.pin_memory": config.data.pin_memory and device.type == "cuda",
+        }
+    )
+    precision: Precision = resolved.train.precision  # type: ignore[assignment]  # no longer auto
+    return Machine(resolved, device, precision)
+
+
+def preview_machine(configuration: Configuration) -> list[ResolvedKey]:
+    """What a run would freeze now, with where each value came from.
+
+    Raises:
+        DeviceError: As for `resolve_machine`.
+    """
+    resolved = resolve_machine(configuration.config).config.flat()
+    return [
+        key
+        if resolved[key.key] == key.value
+        else ResolvedKey(key.key, resolved[key.key], f"this machine ({key.value!s}, {key.source})")
+        for key in configuration.list_keys()
+    ]

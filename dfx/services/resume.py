@@ -1,0 +1,173 @@
+"""Resuming runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfx.config import KINDS, ExperimentConfig
+from dfx.errors import ConfigError, NotFoundError, RunBusy, WeightsError
+from dfx.models.initial import Network
+from dfx.models.network import create_module, set_grad_checkpointing
+from dfx.records import Notice, Run, RunDetail, Status
+from dfx.services.attempt import Notify, Work, perform
+from dfx.services.configure import parse_settings
+from dfx.services.home import find_home, open_store
+from dfx.services.keeping import find_good_checkpoint
+from dfx.services.machine import resolve_machine
+from dfx.services.provenance import describe_environment
+from dfx.services.references import find_unfinished, resolve_run
+from dfx.services.train import attempt_settings, build, list_data, resume_command
+from dfx.tracking.process import this_process
+from dfx.tracking.store import RunStore
+
+
+def resume_run(
+    reference: str | None,
+    *,
+    epochs: int | None,
+    settings: Sequence[str],
+    home: Path | None,
+    notify: Notify,
+) -> Run:
+    """Continues a run from its newest good checkpoint.
+
+    Args:
+        reference: Which run; None takes the latest that is unfinished.
+        epochs: A new plan, where the run shall go further than was planned.
+        settings: `section.key=value` of what belongs to the machine.
+        home: As given on the command line.
+        notify: Told of everything that happens.
+
+    Returns:
+        The completed run; the same as it was where there is nothing to do.
+
+    Raises:
+        ConfigError: Where the recipe would change.
+        RunBusy: Where another process is working on it.
+        Interrupted: Where a signal stopped it; it can be resumed.
+        DfxError: For whatever else a user can cause.
+    """
+    folder = find_home(home)
+    with open_store(folder, create=False) as store:
+        run = _choose(store, reference, notify)
+        if run is None:
+            raise NotFoundError(
+                "no run here is unfinished",
+                hint="to take a completed one further: dfx resume RUN --epochs N",
+            )
+        detail = store.get_detail(run.id)
+        if run.status is Status.RUNNING:
+            raise _busy(detail)
+        config = _continued_config(detail, epochs, settings)
+        if run.status is Status.COMPLETED and epochs is None:
+            notify(
+                Notice(
+                    f"{run.name} is complete; nothing to do. To take it further:"
+                    f" dfx resume {run.name} --epochs {config.train.epochs + 5}"
+                )
+            )
+            return run
+        machine = resolve_machine(config)
+        listed = list_data(machine.config)
+        good = find_good_checkpoint(store, folder, run, notify)
+        network = _rebuild(run, machine.config, has_checkpoint=good is not None)
+        attempt = store.begin_attempt(
+            run.id,
+            process=this_process(),
+            settings=attempt_settings(machine.config),
+            environment=describe_environment(machine.device, folder),
+            start_step=good[0].step if good else 0,
+        )
+        store.supersede_after(attempt.id, step=attempt.start_step)
+        if good is None:
+            store.record_weights(attempt.id, network.weights)
+        where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"
+        notify(Notice(f"run {run.name} goes on {where}"))
+        return perform(
+            Work(
+                store=store,
+                home=folder,
+                run=store.get_run(run.id),
+                attempt=attempt,
+                machine=machine,
+                module=network.module,
+                listed=listed,
+                saved=good[1] if good else None,
+                resume_command=resume_command(run, home),
+            ),
+            notify,
+        )
+
+
+def _choose(store: RunStore, reference: str | None, notify: Notify) -> Run | None:
+    if reference is None:
+        choice = find_unfinished(store)
+        if choice is None:
+            return None
+    else:
+        choice = resolve_run(store, reference, of_experiment="latest")
+    if choice.reason:
+        notify(Notice(f"resuming {choice.summary.run}: {choice.reason}"))
+    return store.get_run(choice.summary.id)
+
+
+def _continued_config(
+    detail: RunDetail, epochs: int | None, settings: Sequence[str]
+) -> ExperimentConfig:
+    """The run's configuration with the machine and plan of its latest attempt, and the changes.
+
+    Raises:
+        ConfigError: Where the recipe would change, or the new plan is already behind.
+    """
+    run = detail.run
+    changes = parse_settings(settings)
+    before = run.config.flat()
+    for key, value in changes.items():
+        if KINDS[key] == "recipe" and value != before[key]:
+            raise ConfigError(
+                f"{key} is part of the recipe of {run.name}: it is {before[key]!r}, not {value!r}",
+                hint="start another run for another recipe: dfx run --set " + f"{key}={value}",
+            )
+    if epochs is not None:
+        changes["train.epochs"] = epochs
+    done = len(detail.epochs)
+    if changes.get("train.epochs", done) < done:
+        raise ConfigError(
+            f"--epochs is {changes['train.epochs']}, but {run.name} has finished {done}",
+            hint=f"name {done + 1} or more",
+        )
+    return run.config.replace({**detail.attempts[-1].settings, **changes})
+
+
+def _rebuild(run: Run, config: ExperimentConfig, *, has_checkpoint: bool) -> Network:
+    """The network to load a checkpoint into, or to begin with again.
+
+    Raises:
+        WeightsError: Where the run would begin again from other weights than it did.
+    """
+    if not has_checkpoint:
+        network = build(config)
+        before, now = run.weights.get("sha256"), network.weights.get("sha256")
+        if before and now and before != now:
+            raise WeightsError(
+                f"{run.name} began with weights {before}, but the file is {now} now",
+                hint="put the former file back, or start a new run",
+            )
+        return network
+    module = create_module(
+        config.model.name,
+        image_size_px=config.data.image_size,
+        drop_rate=config.model.drop_rate,
+        drop_path_rate=config.model.drop_path_rate,
+    )
+    set_grad_checkpointing(module, config.model.name, on=config.model.grad_checkpointing)
+    return Network(module, run.weights)
+
+
+def _busy(detail: RunDetail) -> RunBusy:
+    process = detail.attempts[-1].process
+    return RunBusy(
+        f"{detail.run.name} is being worked on by process {process.pid} on {process.host}",
+        hint="wait until it ends, or stop it first",
+    )

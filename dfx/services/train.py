@@ -1,0 +1,124 @@
+"""Starting and resuming runs."""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dfx.config import KINDS, ExperimentConfig
+from dfx.data.index import ListedImage, list_split
+from dfx.data.randomness import derive_seed
+from dfx.models.initial import Network, build_network
+from dfx.models.network import set_grad_checkpointing
+from dfx.records import Message, Notice, Run, Split
+from dfx.services.attempt import Work, perform
+from dfx.services.configure import Configuration
+from dfx.services.home import find_home, open_store
+from dfx.services.machine import resolve_machine
+from dfx.services.provenance import describe_environment
+from dfx.tracking.process import this_process
+
+Notify = Callable[[Message], None]
+
+
+def start_run(configuration: Configuration, *, home: Path | None, notify: Notify) -> Run:
+    """Trains a new run of an experiment to its end.
+
+    What can be found wrong is found before the run exists: device, folders, weights.
+
+    Args:
+        configuration: As `configure` gave it.
+        home: As given on the command line.
+        notify: Told of everything that happens.
+
+    Returns:
+        The completed run.
+
+    Raises:
+        Interrupted: Where a signal stopped it; it can be resumed.
+        DfxError: For whatever else a user can cause.
+    """
+    if configuration.notice:
+        notify(Notice(configuration.notice))
+    machine = resolve_machine(configuration.config)
+    config = machine.config
+    listed = list_data(config)
+    folder = find_home(home)
+    is_new = not folder.exists()
+    with open_store(folder, create=True) as store:
+        if is_new:
+            notify(Notice(f"runs are kept in {folder}"))
+        notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
+        network = build(config)
+        run, attempt = store.create_run(
+            experiment=configuration.name,
+            config=config,
+            home=folder,
+            uuid=str(uuid.uuid4()),
+            at_least_number=_next_free_number(folder / configuration.name),
+            process=this_process(),
+            settings=attempt_settings(config),
+            environment=describe_environment(machine.device, folder),
+        )
+        store.record_weights(attempt.id, network.weights)
+        notify(Notice(f"run {run.name} (id {run.id})"))
+        return perform(
+            Work(
+                store=store,
+                home=folder,
+                run=run,
+                attempt=attempt,
+                machine=machine,
+                module=network.module,
+                listed=listed,
+                saved=None,
+                resume_command=resume_command(run, home),
+            ),
+            notify,
+        )
+
+
+def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:
+    """What may differ between the attempts of a run."""
+    return {key: value for key, value in config.flat().items() if KINDS[key] != "recipe"}
+
+
+def list_data(config: ExperimentConfig) -> dict[Split, tuple[ListedImage, ...]]:
+    root = Path(config.data.root)
+    splits: tuple[Split, ...] = ("train", "val")
+    return {split: list_split(root, split, limit=config.data.limit) for split in splits}
+
+
+def build(config: ExperimentConfig) -> Network:
+    network = build_network(
+        config.model.name,
+        image_size_px=config.data.image_size,
+        drop_rate=config.model.drop_rate,
+        drop_path_rate=config.model.drop_path_rate,
+        pretrained=config.model.pretrained,
+        weights_file=config.model.weights_file,
+        seed=derive_seed("weights", config.train.seed),
+    )
+    set_grad_checkpointing(network.module, config.model.name, on=config.model.grad_checkpointing)
+    return network
+
+
+def _describe_source(config: ExperimentConfig) -> str:
+    if config.model.weights_file:
+        return f"weights from {config.model.weights_file}"
+    return "published weights of timm" if config.model.pretrained else "random weights"
+
+
+def _next_free_number(folder: Path) -> int:
+    """One more than the largest number a folder has, so that a lost database overwrites nothing."""
+    if not folder.is_dir():
+        return 1
+    return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1
+
+
+def resume_command(run: Run, home: Path | None) -> str:
+    where = f" --home {shlex.quote(str(home))}" if home else ""
+    return f"dfx resume {run.name}{where}"

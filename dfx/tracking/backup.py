@@ -1,0 +1,41 @@
+"""A copy of a SQLite store that is whole, also while others write to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def back_up(database: Path, target: Path) -> None:
+    """Copies a database to a new file, which appears under its name only when it is complete.
+
+    The copy holds one committed state, whatever others do meanwhile. It is safe on disk on return.
+
+    Args:
+        database: The file to copy.
+        target: Where to; a file of that name is replaced.
+    """
+    unfinished = target.with_name(target.name + ".unfinished")
+    try:
+        with (
+            closing(sqlite3.connect(database)) as source,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            source.backup(copy)
+            # The copy inherits WAL mode; as a file to be kept, it should be the only one.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        _sync(unfinished)
+        unfinished.replace(target)
+        _sync(target.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,188 @@
+"""The changes behind `RunStore`'s writing methods.
+
+Each function takes a session whose transaction may write, and rows that its attempt holds
+(`dfx.tracking.fencing`). Transactions begin and end in `dfx.tracking.store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from dfx.errors import ConfigError, DataError, StoreError
+from dfx.records import CheckpointFile, EpochRecord, Evaluation, ProcessIdentity, SplitSummary
+from dfx.tracking import mapping, queries
+from dfx.tracking.engine import clock
+from dfx.tracking.tables import (
+    AttemptRow,
+    CheckpointRow,
+    EpochRow,
+    EvaluationRow,
+    ExperimentRow,
+    RunRow,
+    SplitRow,
+)
+
+
+def get_or_add_experiment(session: Session, name: str) -> ExperimentRow:
+    """The row of an experiment; other makers of runs must be excluded.
+
+    Raises:
+        ConfigError: Where another experiment has that name in other letters' case.
+    """
+    folded = name.casefold()
+    row = session.scalar(select(ExperimentRow).where(ExperimentRow.folded_name == folded))
+    if row is None:
+        row = ExperimentRow(name=name, folded_name=folded, last_number=0, created_at=clock(session))
+        session.add(row)
+        session.flush()
+    elif row.name != name:
+        raise ConfigError(
+            f"experiment {name!r} differs from {row.name!r} only in upper and lower case;"
+            " their folders would be one on a disk that ignores it",
+            hint=f"use {row.name!r}, or another name",
+        )
+    return row
+
+
+def add_attempt(
+    session: Session,
+    run: RunRow,
+    *,
+    process: ProcessIdentity,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    start_step: int,
+) -> AttemptRow:
+    """Opens the next attempt of a run that has no open one."""
+    newest = session.scalar(select(func.max(AttemptRow.number)).where(AttemptRow.run_id == run.id))
+    now = clock(session)
+    attempt = AttemptRow(
+        run_id=run.id,
+        number=(newest or 0) + 1,
+        host=process.host,
+        boot=process.boot,
+        pid=process.pid,
+        process_started=process.started,
+        settings=dict(settings),
+        environment=dict(environment),
+        start_step=start_step,
+        started_at=now,
+        heartbeat_at=now,
+    )
+    session.add(attempt)
+    session.flush()
+    return attempt
+
+
+def add_epoch(session: Session, run: RunRow, attempt: AttemptRow, record: EpochRecord) -> None:
+    """Adds an epoch that its attempt has finished.
+
+    Raises:
+        StoreError: Where that epoch is recorded already, or a value is not finite.
+    """
+    if record.attempt != attempt.number:
+        raise ValueError(
+            f"epoch {record.epoch} says attempt {record.attempt}; it comes from {attempt.number}"
+        )
+    standing = session.scalar(
+        select(EpochRow.id).where(
+            EpochRow.run_id == run.id,
+            EpochRow.epoch == record.epoch,
+            EpochRow.superseded_by.is_(None),
+        )
+    )
+    if standing is not None:
+        name = queries.get_run_name(session, run)
+        raise StoreError(f"epoch {record.epoch} of {name} is recorded already")
+    columns = mapping.epoch_columns(record)
+    session.execute(
+        insert(EpochRow.__table__).values(run_id=run.id, attempt_id=attempt.id, **columns))
+
+
+def add_checkpoints(
+    session: Session, run: RunRow, attempt: AttemptRow, files: Sequence[CheckpointFile]
+) -> None:
+    """Adds checkpoints; what a path held before is no longer there."""
+    drop_checkpoints(session, run, [file.path for file in files])
+    now = clock(session)
+    session.add_all(
+        CheckpointRow(
+            run_id=run.id,
+            attempt_id=attempt.id,
+            recorded_at=now,
+            **mapping.checkpoint_columns(file),
+        )
+        for file in files
+    )
+
+
+def drop_checkpoints(session: Session, run: RunRow, paths: Sequence[str]) -> None:
+    """Drops the rows of files that are gone."""
+    session.execute(
+        delete(CheckpointRow).where(CheckpointRow.run_id == run.id, CheckpointRow.path.in_(paths))
+    )
+
+
+def add_evaluation(session: Session, run: RunRow, evaluation: Evaluation) -> None:
+    """Adds an evaluation.
+
+    Raises:
+        StoreError: For a value that is not finite.
+    """
+    session.execute(insert(EvaluationRow.__table__).values(run_id=run.id, **mapping.evaluation_columns(evaluation)))
+
+
+def store_data(session: Session, run: RunRow, splits: Sequence[SplitSummary]) -> None:
+    """Adds what the splits hold.
+
+    Raises:
+        DataError: Where a split differs from what the run has read before.
+    """
+    known = {
+        row.split: row for row in session.scalars(select(SplitRow).where(SplitRow.run_id == run.id))
+    }
+    for summary in splits:
+        row = known.get(summary.split)
+        if row is None:
+            session.add(SplitRow(run_id=run.id, **mapping.split_columns(summary)))
+        elif (row.digest, row.content_digest) != (summary.digest, summary.content_digest):
+            name = queries.get_run_name(session, run)
+            raise DataError(
+                f"the {summary.split} split is not the one {name} has worked on: it has"
+                f" {summary.digest}, content {summary.content_digest}; recorded are"
+                f" {row.digest}, content {row.content_digest}",
+                hint="give back the images as they were, or start a new run",
+            )
+        if summary.split == "val":
+            run.validation_digest = summary.digest
+            run.validation_images = summary.images
+
+
+def go_back(session: Session, run: RunRow, attempt: AttemptRow, step: int) -> None:
+    """Marks what came after a step as superseded, and finds the best of what still stands."""
+    for table in (EpochRow, CheckpointRow):
+        session.execute(
+            update(table)
+            .where(table.run_id == run.id, table.superseded_by.is_(None), table.step > step)
+            .values(superseded_by=attempt.id)
+        )
+    kept = session.scalar(
+        select(func.max(EpochRow.epoch)).where(
+            EpochRow.run_id == run.id, EpochRow.superseded_by.is_(None)
+        )
+    )
+    session.execute(
+        update(EvaluationRow)
+        .where(
+            EvaluationRow.run_id == run.id,
+            EvaluationRow.superseded_by.is_(None),
+            EvaluationRow.epoch > (kept or 0),
+        )
+        .values(superseded_by=attempt.id)
+    )
+    best = queries.list_checkpoints(session, run.id, "best", include_superseded=False)
+    run.best_epoch = best[0].epoch if best else None

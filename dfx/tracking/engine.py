@@ -1,0 +1,234 @@
+"""Connections and transactions: how they are opened, begun, and what their failures are called.
+
+This is the only place that knows the drivers. Which tables there are is `dfx.tracking.tables`'s
+business, which revision they have `dfx.tracking.schema`'s. Environment variables are not read here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, make_url
+from sqlalchemy import select as sql_select
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from dfx.errors import ConfigError, StoreError
+
+DATABASE_NAME = "dfx.db"
+BUSY_SECONDS = 30.0
+"""How long a transaction waits for another process before it gives up."""
+
+WRITING = {"dfx_begin": "BEGIN IMMEDIATE"}
+_ADVISORY_LOCK = 0x64667830
+"""Key of the PostgreSQL lock that stands in for SQLite's single writer."""
+
+_SQLITE_FAILURES = {
+    "SQLITE_BUSY": (
+        "another process kept {where} locked for too long",
+        "wait until it is done and try again; `lsof` on the file names who holds it",
+    ),
+    "SQLITE_LOCKED": (
+        "another process kept {where} locked for too long",
+        "wait until it is done and try again; `lsof` on the file names who holds it",
+    ),
+    "SQLITE_CORRUPT": (
+        "{where} is damaged ({reason})",
+        "put a copy made earlier in its place, or move it away and start a new home",
+    ),
+    "SQLITE_NOTADB": (
+        "{where} is not a database",
+        "move it away, or name another home with --home",
+    ),
+    "SQLITE_READONLY": (
+        "{where} cannot be written ({reason})",
+        "make the file and its folder writable, or name another home with --home",
+    ),
+    "SQLITE_CANTOPEN": (
+        "{where} cannot be opened ({reason})",
+        "make its folder readable and writable, or name another home with --home",
+    ),
+    "SQLITE_PERM": (
+        "{where} cannot be opened ({reason})",
+        "make its folder readable and writable, or name another home with --home",
+    ),
+    "SQLITE_FULL": (
+        "no space left to write {where}",
+        "free some disk space and try again; what was recorded stands",
+    ),
+    "SQLITE_IOERR": (
+        "{where} cannot be read or written ({reason})",
+        "check the disk and its free space; what was recorded stands",
+    ),
+    "SQLITE_PROTOCOL": (
+        "the locks of {where} do not work",
+        "keep the home on a local disk: SQLite is not safe on a network file system",
+    ),
+}
+"""Message and hint by the first two words of SQLite's error name."""
+
+_POSTGRESQL_REFUSALS = ("25006", "42501")
+"""SQLSTATE of a read-only server and of missing rights, which are no bugs of ours."""
+
+
+def open_engine(home: Path, *, url: str | None = None) -> Engine:
+    """An engine for the store of a home; nothing is opened yet.
+
+    No connection outlives its transaction, so none is shared with a forked child, and closing the
+    last one leaves a single file.
+
+    Args:
+        home: The folder whose `dfx.db` is used where there is no URL.
+        url: A PostgreSQL server's database instead.
+
+    Raises:
+        ConfigError: For a URL that is not one of PostgreSQL.
+        StoreError: Where the driver for it is not installed.
+    """
+    serializer = partial(json.dumps, allow_nan=False)
+    if url is not None:
+        return _open_postgresql(url, serializer)
+    engine = create_engine(
+        URL.create("sqlite", database=str(home.absolute() / DATABASE_NAME)),
+        poolclass=NullPool,
+        # With isolation_level None the driver begins nothing of its own; _begin does.
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
+        json_serializer=serializer,
+    )
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _open_postgresql(url: str, serializer: Any) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "the database URL cannot be read; expected postgresql+psycopg://USER@HOST/DATABASE"
+        ) from None
+    if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ConfigError(
+            f"the database URL starts with {parsed.drivername!r}; expected postgresql+psycopg",
+            hint="without a URL the store is a SQLite file in the home",
+        )
+    try:
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            poolclass=NullPool,
+            connect_args={"connect_timeout": int(BUSY_SECONDS)},
+            json_serializer=serializer,
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"PostgreSQL needs the package {error.name!r}, which is not installed",
+            hint="pip install 'dfx[postgres]'",
+        ) from None
+
+
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("dfx_begin", "BEGIN"))
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Whether the store is a file in the home."""
+    return engine.dialect.name == "sqlite"
+
+
+def get_database_path(engine: Engine) -> Path:
+    """The file of a SQLite store."""
+    return Path(str(engine.url.database))
+
+
+def describe(engine: Engine) -> str:
+    """The database in a message: its path, or its URL without the password."""
+    return str(engine.url.database) if is_sqlite(engine) else str(engine.url)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A transaction that sees one state of the database, however many queries it makes.
+
+    Raises:
+        StoreError: Where the database cannot be used.
+    """
+    if not is_sqlite(engine):
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with translated(engine), Session(engine) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """A transaction that writes: all of it, or nothing where it is left by an exception.
+
+    On SQLite it is the only writer from its start. A read that turns into a write would be refused
+    at once in WAL mode, whatever the timeout.
+
+    Raises:
+        StoreError: Where the database cannot be used.
+    """
+    engine = engine.execution_options(**WRITING)
+    with translated(engine), Session(engine) as session, session.begin():
+        yield session
+
+
+def exclude_writers(session: Session) -> None:
+    """Makes others who call this wait until this transaction ends; on SQLite they do already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sql_select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+
+
+def clock(session: Session) -> datetime:
+    """The time that all who share the store agree on, in UTC."""
+    if session.get_bind().dialect.name == "postgresql":
+        now: datetime = session.execute(sql_select(func.clock_timestamp())).scalar_one()
+        return now.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turns a driver's failures that a user can mend into `StoreError`; bugs stay as they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        found = _explain(
+            error.orig, describe(engine), operational=isinstance(error, OperationalError)
+        )
+        if found is None:
+            raise
+        raise found from error
+    except sqlite3.Error as error:  # from a connection's preparation, which SQLAlchemy does not see
+        found = _explain(error, describe(engine), operational=True)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _explain(error: BaseException | None, where: str, *, operational: bool) -> StoreError | None:
+    if isinstance(error, sqlite3.Error):
+        name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+        if name not in _SQLITE_FAILURES:
+            return None
+        message, hint = _SQLITE_FAILURES[name]
+        return StoreError(message.format(where=where, reason=error), hint=hint)
+    if operational or getattr(error, "sqlstate", None) in _POSTGRESQL_REFUSALS:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        return StoreError(
+            f"the database {where} cannot be used: {reason}",
+            hint="is the server running, and is DFX_DATABASE_URL what you mean?",
+        )
+    return None

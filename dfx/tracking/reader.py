@@ -1,0 +1,155 @@
+"""`RunReader`: opening a store, and everything that can be asked of it.
+
+Every method opens one transaction and hands the work on to `dfx.tracking.queries`. What changes the
+record is in `dfx.tracking.store`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, select
+
+from dfx.records import (
+    CheckpointFile,
+    CheckpointKind,
+    ProcessIdentity,
+    Run,
+    RunDetail,
+    RunSummary,
+    Status,
+)
+from dfx.tracking import engine as database
+from dfx.tracking import queries, schema
+from dfx.tracking.process import this_process
+from dfx.tracking.tables import ExperimentRow, RunRow
+
+
+class RunReader:
+    """The reading half of `RunStore`, whose contract it shares.
+
+    Attributes:
+        home: The home it was opened for.
+    """
+
+    def __init__(self, engine: Engine, home: Path, *, here: ProcessIdentity) -> None:
+        self.home = home
+        self._engine = engine
+        self._here = here
+
+    @classmethod
+    def open(cls, home: Path, *, url: str | None = None, create: bool) -> Self:
+        """Opens the store of a home, creating or upgrading it where that is needed.
+
+        Args:
+            home: The folder of the runs.
+            url: A database on a PostgreSQL server instead of `dfx.db` in the home.
+            create: Make the home and its database where there is none.
+
+        Raises:
+            NotFoundError: Where there is no database yet, and none is to be made.
+            SchemaError: Where the database has a revision that cannot be used or upgraded now.
+            StoreError: Where it is damaged, unreachable, or belongs to something else.
+        """
+        here = this_process()
+        engine = database.open_engine(home, url=url)
+        try:
+            schema.prepare(engine, home, create=create, here=here)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, home, here=here)
+
+    def close(self) -> None:
+        """Gives back what the store holds; it can no longer be used."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def list_summaries(self) -> list[RunSummary]:
+        """Every run at its best epoch, in the order of creation; without the Wilson interval."""
+        with database.reading(self._engine) as session:
+            return queries.list_summaries(session, self._here)
+
+    def get_run(self, run_id: int) -> Run:
+        """One run.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.reading(self._engine) as session:
+            return queries.get_run(session, run_id, self._here)
+
+    def get_detail(self, run_id: int) -> RunDetail:
+        """One run with all that stands: epochs in order, attempts, checkpoints newest first.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.reading(self._engine) as session:
+            return queries.get_detail(session, run_id, self._here)
+
+    def list_checkpoints(
+        self,
+        run_id: int,
+        kind: CheckpointKind | None = None,
+        *,
+        include_superseded: bool = False,
+    ) -> list[CheckpointFile]:
+        """Checkpoints of a run, newest first.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.reading(self._engine) as session:
+            return queries.list_checkpoints(
+                session, run_id, kind, include_superseded=include_superseded
+            )
+
+    def list_experiments(self) -> list[str]:
+        """Names of all experiments, in the order of creation."""
+        with database.reading(self._engine) as session:
+            return list(session.scalars(select(ExperimentRow.name).order_by(ExperimentRow.id)))
+
+    def find_run_ids(
+        self,
+        *,
+        run_id: int | None = None,
+        experiment: str | None = None,
+        number: int | None = None,
+        uuid_prefix: str | None = None,
+        unfinished: bool = False,
+    ) -> list[int]:
+        """Ids of the runs that meet every condition given, in the order of creation.
+
+        Args:
+            run_id: The short id itself.
+            experiment: A name, letter for letter.
+            number: Within the experiment.
+            uuid_prefix: The first characters of the UUID.
+            unfinished: Only runs that are not completed, those still running included.
+        """
+        conditions = []
+        if run_id is not None:
+            conditions.append(RunRow.id == run_id)
+        if experiment is not None:
+            conditions.append(ExperimentRow.name == experiment)
+        if number is not None:
+            conditions.append(RunRow.number == number)
+        if uuid_prefix is not None:
+            conditions.append(RunRow.uuid.startswith(uuid_prefix.lower(), autoescape=True))
+        if unfinished:
+            conditions.append(RunRow.status != Status.COMPLETED)
+        with database.reading(self._engine) as session:
+            return queries.find_run_ids(session, conditions)

@@ -1,0 +1,283 @@
+"""Which revision a database has, and making it the one this dfx works with.
+
+The tables are in `dfx.tracking.tables`, the steps between revisions in `migrations/`. A fresh
+database is made from the tables at once; Alembic is imported only where there is a step to take.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.orm import Session
+
+import dfx
+from dfx.errors import NotFoundError, SchemaError, StoreError
+from dfx.records import ProcessIdentity
+from dfx.tracking import engine as database
+from dfx.tracking.backup import back_up
+from dfx.tracking.process import is_process_alive
+from dfx.tracking.tables import AttemptRow, Base
+
+REVISIONS = ("0001",)
+"""Every revision there has been, oldest first, as in `migrations/versions`."""
+
+HEAD = REVISIONS[-1]
+"""The revision this dfx works with."""
+
+VERSION_TABLE = "dfx_alembic_version"
+
+_versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    # As Alembic makes it.
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is found in a database.
+
+    Attributes:
+        tables: Names of all its tables, ours or not.
+        revision: Of our tables; None where there are none.
+    """
+
+    tables: frozenset[str]
+    revision: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a dfx has been here."""
+        return VERSION_TABLE in self.tables
+
+
+def prepare(engine: Engine, home: Path, *, create: bool, here: ProcessIdentity) -> None:
+    """Sees to it that the database has the revision this dfx works with.
+
+    Args:
+        engine: The store's.
+        home: Made as well, where `create` says so.
+        create: Make what is not there.
+        here: Any process of this machine, to tell whether attempts are alive.
+
+    Raises:
+        NotFoundError: Where there is no store, and none is to be made.
+        SchemaError: Where its revision is newer, or older and not to be upgraded now.
+        StoreError: Where the database cannot be used, or belongs to something else.
+    """
+    if create:
+        _make_home(home)
+    elif database.is_sqlite(engine) and not database.get_database_path(engine).exists():
+        raise _no_store(home)
+    state = find_state(engine)
+    if not state.is_ours:
+        _refuse_foreign(engine, state)
+        if not create:
+            raise _no_store(home)
+        _create(engine)
+    elif state.revision != HEAD:
+        _refuse_newer(engine, state)
+        if not database.is_sqlite(engine):
+            raise SchemaError(
+                f"the database {database.describe(engine)} has revision {state.revision or 'base'};"
+                f" this dfx works with {HEAD}",
+                hint="upgrade it when no run is working: dfx db upgrade",
+            )
+        upgrade(engine, here=here)
+    if database.is_sqlite(engine):
+        _ensure_wal(engine)
+
+
+def find_state(engine: Engine) -> State:
+    """Looks at a database without changing it.
+
+    Raises:
+        StoreError: Where it cannot be read, or is no database.
+    """
+    with database.reading(engine) as session:
+        return _read_state(session.connection())
+
+
+def upgrade(engine: Engine, *, here: ProcessIdentity) -> Path | None:
+    """Takes a database to `HEAD` in one transaction, a SQLite one after backing it up.
+
+    Args:
+        engine: The store's.
+        here: Any process of this machine, to tell whether attempts are alive.
+
+    Returns:
+        The backup; None where none was made, since the server has its own or nothing was to do.
+
+    Raises:
+        SchemaError: Where it is newer, in use, or the upgrade fails; then it is as it was.
+        StoreError: Where the database cannot be used.
+    """
+    with (
+        database.translated(engine),
+        engine.execution_options(**database.WRITING).connect() as connection,
+    ):
+        if database.is_sqlite(engine):
+            # Batch mode drops and renames tables. Only outside a transaction can this be said.
+            _execute_outside(connection, "PRAGMA foreign_keys=OFF")
+        with connection.begin(), Session(connection) as session:
+            database.exclude_writers(session)
+            state = _read_state(connection)
+            if state.revision == HEAD:
+                return None
+            _refuse_newer(engine, state)
+            _refuse_busy(session, engine, state, here)
+            copy = _back_up(engine, state) if database.is_sqlite(engine) else None
+            _migrate(connection, engine, copy)
+            return copy
+
+
+def find_migrations() -> Path:
+    """The folder of the migrations: inside the package in a wheel, beside it in a checkout."""
+    package = Path(dfx.__file__).parent
+    inside = package / "_migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the home {home} cannot be made: {error.strerror}",
+            hint="name another one with --home, or free the way",
+        ) from None
+
+
+def _no_store(home: Path) -> NotFoundError:
+    return NotFoundError(
+        f"there are no runs in {home}",
+        hint="start one with `dfx run`, or name another home with --home",
+    )
+
+
+def _read_state(connection: Connection) -> State:
+    tables = frozenset(inspect(connection).get_table_names())
+    found = connection.scalar(select(_versions)) if VERSION_TABLE in tables else None
+    return State(tables, found)
+
+
+def _refuse_foreign(engine: Engine, state: State) -> None:
+    # A PostgreSQL database may be shared with others, as long as no name is taken.
+    taken = state.tables if database.is_sqlite(engine) else state.tables & set(Base.metadata.tables)
+    if taken:
+        raise StoreError(
+            f"the database {database.describe(engine)} belongs to something else:"
+            f" it holds {', '.join(sorted(taken)[:5])}",
+            hint="name another home with --home, or another database in DFX_DATABASE_URL",
+        )
+
+
+def _refuse_newer(engine: Engine, state: State) -> None:
+    if state.revision is not None and state.revision not in REVISIONS:
+        raise SchemaError(
+            f"the database {database.describe(engine)} has revision {state.revision};"
+            f" this dfx {dfx.__version__} knows up to {HEAD}",
+            hint="a newer dfx has written it; upgrade this one: pip install --upgrade dfx",
+        )
+
+
+def _refuse_busy(session: Session, engine: Engine, state: State, here: ProcessIdentity) -> None:
+    if AttemptRow.__tablename__ not in state.tables:
+        return
+    now = database.clock(session)
+    opened = session.execute(
+        select(
+            AttemptRow.host,
+            AttemptRow.boot,
+            AttemptRow.pid,
+            AttemptRow.process_started,
+            AttemptRow.heartbeat_at,
+        ).where(AttemptRow.outcome.is_(None))
+    )
+    for host, boot, pid, started, heartbeat_at in opened:
+        process = ProcessIdentity(host, boot, pid, started)
+        if is_process_alive(process, heartbeat_at, here=here, now=now):
+            raise SchemaError(
+                f"the database {database.describe(engine)} must be upgraded from revision"
+                f" {state.revision or 'base'} to {HEAD}, but process {pid} on {host} is working"
+                " with it",
+                hint="wait until its run is done, or stop it first",
+            )
+
+
+def _create(engine: Engine) -> None:
+    if database.is_sqlite(engine):
+        _ensure_wal(engine)
+    with database.writing(engine) as session:
+        database.exclude_writers(session)
+        connection = session.connection()
+        # Another first start may have been quicker.
+        if _read_state(connection).is_ours:
+            return
+        Base.metadata.create_all(connection, checkfirst=False)
+        _versions.create(connection)
+        connection.execute(insert(_versions).values(version_num=HEAD))
+
+
+def _ensure_wal(engine: Engine) -> None:
+    with database.translated(engine), engine.connect() as connection:
+        _execute_outside(connection, "PRAGMA journal_mode=WAL")
+
+
+def _execute_outside(connection: Connection, statement: str) -> None:
+    """Executes a statement where no transaction has begun, which SQLAlchemy would do first."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement)
+
+
+def _back_up(engine: Engine, state: State) -> Path:
+    path = database.get_database_path(engine)
+    now = datetime.now(UTC)
+    target = path.with_name(f"{path.name}.{state.revision or 'base'}.{now:%Y%m%dT%H%M%SZ}.backup")
+    back_up(path, target)
+    return target
+
+
+def _migrate(connection: Connection, engine: Engine, copy: Path | None) -> None:
+    # Ordinary commands must not pay for Alembic.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(find_migrations()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+        if database.is_sqlite(engine):
+            _check_references(connection)
+    except Exception as error:
+        # Whatever went wrong in a migration, the person must learn where the copy is.
+        raise SchemaError(
+            f"the upgrade of {database.describe(engine)} to revision {HEAD} failed, and nothing"
+            f" was changed: {error}",
+            hint=None if copy is None else f"a backup made just before is in {copy}",
+        ) from error
+
+
+def _check_references(connection: Connection) -> None:
+    broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+    if broken is not None:
+        raise SchemaError(f"row {broken[1]} of {broken[0]} would point at nothing")

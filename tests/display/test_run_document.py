@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from dfx.config import parse_config
+from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows
+from dfx.display.formats import to_csv, to_json, to_markdown
+from dfx.display.run_document import run_document
+from dfx.records import RunDetail
+
+
+def test_document_has_the_documented_shape(detail: RunDetail) -> None:
+    document = json.loads(to_json(run_document(detail)))
+
+    assert list(document) == [
+        "run",
+        "id",
+        "experiment",
+        "number",
+        "uuid",
+        "status",
+        "message",
+        "created_at",
+        "seconds",
+        "best_epoch",
+        "recipe_digest",
+        "home",
+        "directory",
+        "config",
+        "weights",
+        "data",
+        "epochs",
+        "attempts",
+        "checkpoints",
+        "evaluations",
+    ]
+    assert document["run"] == "b4-baseline/2"
+    assert document["status"] == "interrupted"
+    assert list(document["epochs"][0]) == [
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+        "val_auc",
+        "val_f1",
+        "lr",
+        "seconds",
+        "images_per_second",
+        "step",
+        "attempt",
+        "finished_at",
+    ]
+    assert document["attempts"][0]["pid"] == 4711
+    assert document["attempts"][0]["settings"] == {"data.workers": 4, "train.epochs": 15}
+
+
+def test_numbers_come_back_exactly(detail: RunDetail) -> None:
+    document = json.loads(to_json(run_document(detail)))
+
+    assert [epoch.train_loss for epoch in detail.epochs] == [
+        epoch["train_loss"] for epoch in document["epochs"]
+    ]
+    assert detail.evaluations[0].f1 == document["evaluations"][0]["f1"]
+    assert [epoch["val_f1"] for epoch in document["epochs"]] == [None, 0.9136, 0.9136]
+
+
+def test_configuration_comes_back_by_section(detail: RunDetail) -> None:
+    document = json.loads(to_json(run_document(detail)))
+
+    assert detail.run.config == parse_config(document["config"])
+
+
+def test_skipped_images_are_all_there(detail: RunDetail) -> None:
+    assert run_document(detail)["data"][1]["skipped"] == [
+        {"path": "deepfake/[x] torn.jpg", "reason": "truncated: 120 bytes missing"}
+    ]
+
+
+def test_a_run_of_which_there_is_nothing_yet_has_empty_lists(empty_detail: RunDetail) -> None:
+    document = run_document(empty_detail)
+
+    for name in ("data", "epochs", "attempts", "checkpoints", "evaluations"):
+        assert document[name] == []
+    assert document["best_epoch"] is None
+
+
+def test_csv_and_markdown_of_a_run_are_its_epochs(
+    detail: RunDetail, golden: Callable[[str, str], None]
+) -> None:
+    rows = epoch_rows(detail.epochs)
+
+    golden("epochs-csv", to_csv(rows, EPOCH_COLUMNS))
+    golden("epochs-md", to_markdown(rows, EPOCH_COLUMNS))

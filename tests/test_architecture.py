@@ -1,0 +1,77 @@
+"""The walls of the house: which room may see which, and what a command may load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dfx
+
+PACKAGE = Path(dfx.__file__).parent
+HEAVY = ("torch", "torchvision", "timm", "pandas", "sklearn", "matplotlib", "alembic")
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_arrows_point_down(pytestconfig: pytest.Config) -> None:
+    """Every import contract in pyproject.toml is kept."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
+    """The top-level modules that a command has loaded when it ends."""
+    code = (
+        "import json, sys\n"
+        f"sys.argv = ['dfx', *{arguments!r}]\n"
+        "from dfx.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "names = sorted({name.partition('.')[0] for name in sys.modules})\n"
+        "print(json.dumps(names), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["compare"],
+        ["compare", "--format", "json"],
+        ["show", "trained"],
+        ["show", "trained", "--format", "json"],
+        ["show", "nothing"],
+        ["data", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_commands_without_a_model_load_no_heavy_module(
+    arguments: list[str], trained_folder: Path
+) -> None:
+    loaded = run_in_fresh_process(arguments, trained_folder)
+
+    assert set() == loaded & set(HEAVY)
+    assert "dfx" in loaded
+
+
+def test_there_are_modules() -> None:
+    """The tests that run over all modules run over some."""
+    assert len(MODULES) > 40
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_modules_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
