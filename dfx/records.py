@@ -1,17 +1,16 @@
 """The frozen values that travel between rooms.
 
-Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions, and
-what a running training tells the one who watches. Ids and paths that only storage needs stay in
-`dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
+Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions. What
+a running training tells the one who watches is in `dfx.messages`. Ids that only storage needs stay
+in `dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Literal
 
 from dfx.config import ExperimentConfig
@@ -26,7 +25,6 @@ LABELS = ("Real", "Deepfake")
 
 Split = Literal["train", "val", "test"]
 CheckpointKind = Literal["last", "best"]
-Phase = Literal["training", "validation"]
 
 
 class Format(StrEnum):
@@ -373,89 +371,3 @@ class ResolvedKey:
     key: str
     value: Any
     source: str
-
-
-# What a running training tells the one who watches.
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the current phase of an epoch is; at most ten a second.
-
-    Attributes:
-        loss: Mean over the phase so far.
-        accuracy: Share right over the phase so far.
-    """
-
-    epoch: int
-    epochs: int
-    phase: Phase
-    batch: int
-    batches: int
-    loss: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Checking:
-    """How far the reading of the images of a split is, before training."""
-
-    split: Split
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something the person should read once.
-
-    Attributes:
-        level: `warning` where it may cost them something.
-    """
-
-    text: str
-    level: Literal["info", "warning"] = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class EpochFinished:
-    """An epoch is recorded.
-
-    Attributes:
-        improved: Its weights are the best so far.
-    """
-
-    record: EpochRecord
-    epochs: int
-    improved: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RunFinished:
-    """A run is over, and this is the validation report of its best weights."""
-
-    run: Run
-    evaluation: Evaluation
-    folder: Path
-
-
-Message = Progress | Checking | Notice | EpochFinished | RunFinished
-
-
-@dataclass(frozen=True, slots=True)
-class SampleReport:
-    """A demo image set on disk.
-
-    Attributes:
-        folder: Where it lies.
-        images: Images in all.
-        image_size_px: Height and width of each.
-        counts: Images of each class, by split.
-        written: How many were written now; 0 where the set was complete.
-    """
-
-    folder: Path
-    images: int
-    image_size_px: int
-    counts: Mapping[str, int] = field(default_factory=dict)
-    written: int = 0

@@ -10,6 +10,7 @@ import typer
 from dfx import __version__
 from dfx.cli import compare, data, demo, predict, resume, run, show
 from dfx.errors import DfxError, Interrupted
+from dfx.messages import Notice
 
 app = typer.Typer(
     name="dfx",
@@ -18,9 +19,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-for module in (run, resume, compare, show, predict, demo):
-    app.command()(getattr(module, module.__name__.rpartition(".")[2]))
+app.command()(run.run)
+app.command()(resume.resume)
+app.command()(compare.compare)
+app.command()(show.show)
+app.command()(predict.predict)
+app.command()(demo.demo)
 app.add_typer(data.app, name="data")
 
 
@@ -34,9 +38,7 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
     ] = False,
 ) -> None:
     """Train, compare and apply real-versus-deepfake image classifiers."""
@@ -47,10 +49,10 @@ def main() -> None:
     try:
         app()
     except DfxError as error:
-        from dfx.display.console import print_error, print_plain
+        from dfx.display.console import print_error, print_notice
 
         if isinstance(error, Interrupted):
-            print_plain(error.message)
+            print_notice(Notice(error.message))
         else:
             print_error(error)
         sys.exit(error.exit_code)

@@ -27,11 +27,17 @@ def sample(
     """
     from dfx.data.sample import write_sample
     from dfx.display.console import print_notice
-    from dfx.display.progress import CountDisplay
-    from dfx.records import Notice
+    from dfx.display.progress import TrainingDisplay
+    from dfx.messages import Counting, Notice
 
-    with CountDisplay("Drawing portraits", unit="image") as display:
-        report = write_sample(folder, images=images, seed=seed, progress=display.show)
-    counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
-    print_notice(Notice(f"{report.folder}: {report.images} images of {report.image_size_px} pixels"))
-    print_notice(Notice(f"next: dfx run --name my-first --data {report.folder}"))
+    with TrainingDisplay() as display:
+        report = write_sample(
+            folder,
+            images=images,
+            seed=seed,
+            progress=lambda done, total: display.show(Counting("Drawing portraits", done, total)),
+        )
+    what = f"{report.images} images of {report.image_size_px} pixels, both classes alike"
+    how = "written" if report.written else "found as they were"
+    print_notice(Notice(f"{report.folder}: {what}, {how}"))
+    print_notice(Notice(f"next: dfx run --name first --data {report.folder} --no-pretrained"))

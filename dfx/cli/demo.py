@@ -17,11 +17,19 @@ def demo(
 
     Takes a few minutes on a processor and downloads nothing. Run twice, it uses what it finds.
     """
-    from dfx.display.demo import demo_page
     from dfx.display.console import stdout_console
+    from dfx.display.demo import demo_page
     from dfx.display.progress import TrainingDisplay
     from dfx.services.demo import run_demo
 
     with TrainingDisplay() as display:
         result = run_demo(folder, display.show)
-    stdout_console().print(demo_page(result))
+    page = demo_page(
+        groups=result.groups,
+        winner=result.winner,
+        evaluation=result.evaluation,
+        origin=result.origin,
+        predictions=result.predictions,
+        home=result.home,
+    )
+    stdout_console().print(page, crop=False)

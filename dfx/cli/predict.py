@@ -9,7 +9,8 @@ import typer
 
 from dfx.cli.options import HomeOption
 from dfx.errors import ImageError
-from dfx.records import Notice, PredictionFormat
+from dfx.messages import Notice
+from dfx.records import PredictionFormat
 
 
 def predict(
@@ -36,11 +37,10 @@ def predict(
     from dfx.display.console import print_notice
     from dfx.display.predictions import PredictionWriter
     from dfx.services.images import list_images
-
-    paths = list_images(images)
     from dfx.services.predict import load_detector
     from dfx.services.predict import predict as judge
 
+    paths = list_images(images)
     detector = load_detector(run, weights_file=weights, home=home, device=device)
     print_notice(Notice(detector.origin))
     failed = 0

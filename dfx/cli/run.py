@@ -22,23 +22,17 @@ def run(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            "--config", "-c", metavar="FILE", help="Take the configuration from this file."
-        ),
+        typer.Option("--config", "-c", metavar="FILE", help="Read the configuration here."),
     ] = None,
     settings: SetOption = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            metavar="DIR", help="Folder with train/ and val/, each with real/ and deepfake/."
-        ),
+        typer.Option(metavar="DIR", help="Holds train/ and val/, each with real/ and deepfake/."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per batch.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Decides weights, order and augmentation.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides all that is random.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda, cuda:N, mps or cpu.")] = None,
     arch: Annotated[
         str | None, typer.Option(metavar="NAME", help="timm architecture, as efficientnet_b4.")

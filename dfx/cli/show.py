@@ -7,19 +7,33 @@ from typing import Annotated
 import typer
 
 from dfx.cli.options import FormatOption, HomeOption
+from dfx.messages import Notice
 from dfx.records import Format
 
 
 def show(
     run: Annotated[
         str,
-        typer.Argument(metavar="[RUN]", help="Which run: b4-baseline/2, b4-baseline, 17, best."),
+        typer.Argument(metavar="[RUN]", help="Which run, as b4-baseline/2 or best."),
     ] = "latest",
     format_: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
     """Show a run: how it stands, its configuration, epochs, evaluations and files."""
-    from dfx.display.run_page import print_run
+    from dfx.display.console import print_notice
+    from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows
+    from dfx.display.formats import emit
+    from dfx.display.run_document import run_document
+    from dfx.display.run_page import run_page
     from dfx.services.compare import show_run
 
-    print_run(show_run(run, home), format_)
+    shown = show_run(run, home)
+    if shown.reason:
+        print_notice(Notice(f"Showing {shown.detail.run.name}: {shown.reason}"))
+    emit(
+        format_,
+        table=run_page(shown.detail, shown.folder, sizes=shown.sizes),
+        rows=epoch_rows(shown.detail.epochs),
+        document=run_document(shown.detail),
+        columns=EPOCH_COLUMNS,
+    )

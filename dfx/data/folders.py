@@ -6,14 +6,13 @@ Reading the images is `dfx.data.decode`'s work, checking them `dfx.data.index`'s
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from torchvision.datasets import ImageFolder
 
 from dfx.data.decode import decode_image
-from dfx.data.walk import walk_images
+from dfx.data.walk import list_folder, walk_images
 from dfx.errors import DataError
 from dfx.records import CLASS_NAMES, DEEPFAKE, REAL, Split
 
@@ -120,5 +119,4 @@ def find_split(root: Path, split: Split) -> Path:
 
 
 def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    return [entry.name for entry in list_folder(folder) if Path(entry.path).is_dir()]

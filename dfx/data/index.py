@@ -11,13 +11,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from dfx.data.decode import decode_image
 from dfx.data.folders import LAYOUT, FaceFolder, find_split
-from dfx.errors import DataError, ImageError
+from dfx.errors import DataError, ImageError, StoreError
 from dfx.records import CLASS_NAMES, DEEPFAKE, REAL, Split, SplitSummary
 
 
@@ -100,9 +101,7 @@ def list_split(root: Path, split: Split, *, limit: int | None) -> tuple[ListedIm
         ]
         if limit is not None:
             named = sorted(sorted(named, key=lambda item: _short_hash(item[0]))[:limit])
-        for name, path in named:
-            status = path.stat()
-            listed.append(ListedImage(name, path, label, status.st_size, status.st_mtime_ns))
+        listed += (_list_image(name, path, label) for name, path in named)
     return tuple(listed)
 
 
@@ -125,16 +124,18 @@ def check_images(
 
     Raises:
         DataError: Where an image is unreadable and `fail_on_bad`, or a class has none left.
+        StoreError: Where what was found cannot be remembered.
     """
     known = _recall(memory)
     found: list[_Finding] = []
     try:
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for done, finding in enumerate(_check_all(pool, images, known), start=1):
+            findings = zip(images, _check_all(pool, images, known), strict=True)
+            for done, (image, finding) in enumerate(findings, start=1):
                 found.append(finding)
                 if finding.error and fail_on_bad:
                     raise ImageError(
-                        finding.error,
+                        f"{image.path}: {finding.error}",
                         hint="replace or remove the file, or pass over such files with"
                         " --set data.on_bad_image=skip",
                     )
@@ -146,9 +147,7 @@ def check_images(
         split=split,
         images=tuple(image for image, _ in good),
         sha256=tuple(finding.sha256 for _, finding in good),
-        skipped=tuple(
-            (i.name, _reason(f.error, i)) for i, f in zip(images, found, strict=True) if f.error
-        ),
+        skipped=tuple((i.name, f.error) for i, f in zip(images, found, strict=True) if f.error),
     )
     for label, class_name in enumerate(CLASS_NAMES):
         if label not in index.labels:
@@ -158,8 +157,19 @@ def check_images(
     return index
 
 
+def _list_image(name: str, path: Path, label: int) -> ListedImage:
+    try:
+        status = path.stat()
+    except OSError:
+        # A link to nowhere, or a file that has just gone: checking it will say so.
+        return ListedImage(name, path, label, bytes=0, modified_ns=0)
+    return ListedImage(name, path, label, status.st_size, status.st_mtime_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class _Finding:
+    """What a check found: the digest, or why the image cannot be used."""
+
     bytes: int
     modified_ns: int
     sha256: str
@@ -172,13 +182,16 @@ def _check(image: ListedImage, known: dict[str, _Finding]) -> _Finding:
         return before
     error, sha256 = "", ""
     try:
+        # Reading a named pipe would wait for ever.
+        if image.path.exists() and not image.path.is_file():
+            raise ImageError("not a regular file")
         data = image.path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         decode_image(data)
     except OSError as problem:
-        error = f"{image.path}: {problem.strerror or problem}"
+        error = problem.strerror or str(problem)
     except ImageError as problem:
-        error = f"{image.path}: {problem.message.removeprefix('image: ')}"
+        error = " ".join(problem.message.removeprefix("image: ").split())
     return _Finding(image.bytes, image.modified_ns, sha256, error)
 
 
@@ -198,7 +211,8 @@ def _recall(memory: Path | None) -> dict[str, _Finding]:
     known: dict[str, _Finding] = {}
     if memory is None or not memory.is_file():
         return known
-    for line in memory.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    # Names may hold whatever else `splitlines` takes for the end of a line.
+    for line in memory.read_bytes().decode("utf-8", "surrogateescape").split("\n"):
         parts = line.split("\t", 4)
         if len(parts) == 5 and parts[0].isdecimal() and parts[1].isdecimal():
             known[parts[4]] = _Finding(int(parts[0]), int(parts[1]), parts[2], parts[3])
@@ -221,17 +235,20 @@ def _remember(
     if merged == known:
         return
     lines = (
-        f"{f.bytes}\t{f.modified_ns}\t{f.sha256}\t{' '.join(f.error.split())}\t{path}\n"
-        for path, f in merged.items()
+        f"{f.bytes}\t{f.modified_ns}\t{f.sha256}\t{f.error}\t{path}\n" for path, f in merged.items()
     )
-    memory.parent.mkdir(parents=True, exist_ok=True)
     draft = memory.with_name(f"{memory.name}.{os.getpid()}")
-    draft.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
-    draft.replace(memory)
-
-
-def _reason(error: str, image: ListedImage) -> str:
-    return error.removeprefix(f"{image.path}: ")
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+        draft.replace(memory)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise StoreError(
+            f"cannot write {memory}: {error.strerror or error}",
+            hint="free some space, or use another home",
+        ) from None
 
 
 def _digest(lines: Iterable[str]) -> str:

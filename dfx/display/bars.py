@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from dfx.display.console import stderr_console
 from dfx.display.figures import format_duration, format_lr
-from dfx.records import EpochFinished
+from dfx.messages import EpochFinished
 
-_LEAST_BAR = 4
+_LEAST_BAR = 3
 
 _HEAD = "{desc}: {percentage:3.0f}%"
 _COUNT = "|{bar}| {n_fmt}/{total_fmt} "

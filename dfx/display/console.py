@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dfx.errors import DfxError
-from dfx.records import Notice
+from dfx.messages import Notice
 
 PIPE_WIDTH = 1000
 """Columns off a terminal, unless COLUMNS says otherwise: tables in a pipe lose nothing."""

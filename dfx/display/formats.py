@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
@@ -20,17 +20,9 @@ from rich.console import RenderableType
 
 from dfx.display.console import stdout_console, write_stdout
 from dfx.display.figures import as_utc
+from dfx.records import Format
 
 Row = Mapping[str, Any]
-
-
-class Format(StrEnum):
-    """How data is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MD = "md"
 
 
 def emit(

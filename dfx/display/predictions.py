@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +13,8 @@ from rich.text import Text
 from dfx.display.console import printable, stdout_console, write_stdout
 from dfx.display.figures import format_percent
 from dfx.display.formats import csv_line, dump_json, markdown_line
-from dfx.records import LABELS, Prediction
+from dfx.display.table import unbroken
+from dfx.records import LABELS, Prediction, PredictionFormat
 
 PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 """The columns of CSV and Markdown, and the keys in JSON."""
@@ -22,16 +22,6 @@ PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 _STYLES = dict(zip(LABELS, ("green", "red"), strict=True))
 _GAP = "    "
 _VERDICT_WIDTH = max(map(len, LABELS)) + len(_GAP) + len("100.0 %")
-
-
-class PredictionFormat(StrEnum):
-    """How predictions are printed; `jsonl` is one object a line."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    MD = "md"
 
 
 class PredictionWriter:
@@ -100,6 +90,17 @@ class PredictionWriter:
             self._path_width = cell_len(path)
         path += " " * (self._path_width - cell_len(path))
         return Text.assemble(path, _GAP, *_verdict(prediction))
+
+
+def prediction_lines(predictions: Sequence[Prediction]) -> list[Text]:
+    """Predictions that are all there already, as lines with their columns aligned."""
+    width = max((cell_len(printable(p.path)) for p in predictions), default=0)
+    lines = []
+    for prediction in predictions:
+        path = printable(prediction.path)
+        padding = " " * (width - cell_len(path))
+        lines.append(unbroken(path + padding + _GAP, *_verdict(prediction)))
+    return lines
 
 
 def _verdict(prediction: Prediction) -> list[Text]:

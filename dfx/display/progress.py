@@ -16,8 +16,9 @@ from rich.text import Text
 from dfx.display.bars import FittingBar, epoch_line
 from dfx.display.console import on_terminal, print_notice, printable, stderr_console
 from dfx.display.evaluation import evaluation_document, evaluation_report
-from dfx.display.formats import Format, emit
-from dfx.records import Checking, EpochFinished, Message, Notice, Progress, RunFinished
+from dfx.display.formats import emit
+from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
+from dfx.records import Format
 
 _PHASES = {"training": "Training", "validation": "Validation"}
 
@@ -55,14 +56,8 @@ class TrainingDisplay:
         match message:
             case Progress():
                 self._show_progress(message)
-            case Checking():
-                self._advance(
-                    ("checking", message.split),
-                    f"Reading {message.split} images",
-                    message.done,
-                    message.total,
-                    "image",
-                )
+            case Counting():
+                self._advance(message.text, message.text, message.done, message.total, "image")
             case Notice():
                 self._show_notice(message)
             case EpochFinished():

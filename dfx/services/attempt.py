@@ -19,22 +19,9 @@ from dfx.data.index import ListedImage, SplitIndex, check_images
 from dfx.data.loading import ImageDataset, ImageLoader
 from dfx.data.transforms import Augmentation
 from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError, TrainingFailed
+from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
 from dfx.models.device import describe_device
-from dfx.records import (
-    DEEPFAKE,
-    REAL,
-    Attempt,
-    Checking,
-    EpochFinished,
-    Message,
-    Notice,
-    Preprocessing,
-    Progress,
-    Run,
-    RunFinished,
-    Split,
-    Status,
-)
+from dfx.records import DEEPFAKE, REAL, Attempt, Preprocessing, Run, Split, Status
 from dfx.services.estimate import Estimate
 from dfx.services.heartbeat import Heartbeat
 from dfx.services.keeping import Keeper, write_manifest
@@ -175,7 +162,7 @@ def _check(work: Work, split: Split, notify: Notify, flag: StopFlag) -> SplitInd
     config = work.machine.config
 
     def progress(done: int, total: int) -> None:
-        notify(Checking(split, done, total))
+        notify(Counting(f"Reading {split} images", done, total))
         if flag.signal_number is not None:
             raise Interrupted(
                 f"{work.run.name} interrupted while its images were being checked."

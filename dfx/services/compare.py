@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +28,13 @@ class ShownRun:
 
     Attributes:
         folder: Where its files are.
+        sizes: Bytes of each recorded file by path relative to the home; None for one that is gone.
         reason: Why this run was picked, where the reference left a choice.
     """
 
     detail: RunDetail
     folder: Path
+    sizes: Mapping[str, int | None]
     reason: str | None
 
 
@@ -49,4 +52,13 @@ def show_run(reference: str, home: Path | None) -> ShownRun:
     with open_store(folder, create=False) as store:
         choice = resolve_run(store, reference, of_experiment="latest")
         detail = store.get_detail(choice.summary.id)
-    return ShownRun(detail, folder / detail.run.directory, choice.reason)
+    names = [file.path for file in detail.checkpoints]
+    names += [e.predictions for e in detail.evaluations if e.predictions]
+    if detail.epochs:
+        names.append(f"{detail.run.directory}/log.csv")
+    sizes = {name: _size(folder / name) for name in names}
+    return ShownRun(detail, folder / detail.run.directory, sizes, choice.reason)
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

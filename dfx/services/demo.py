@@ -8,16 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dfx.data.sample import write_sample
-from dfx.records import (
-    Counting,
-    Evaluation,
-    LeaderboardGroup,
-    Message,
-    Notice,
-    Prediction,
-    RunFinished,
-    Status,
-)
+from dfx.messages import Counting, Message, Notice, RunFinished
+from dfx.records import Evaluation, LeaderboardGroup, Prediction, Status
 from dfx.services.compare import compare_runs, show_run
 from dfx.services.configure import configure, find_file
 from dfx.services.home import open_store
@@ -111,7 +103,7 @@ def _train(
     elif before:
         resume_run(before[-1].run, epochs=None, settings=[], home=home, notify=without_report)
     else:
-        flags = {key: ("dfx demo", value) for key, value in changes.items()}
-        flags["data.root"] = ("dfx demo", str(data))
+        values = {"data.root": str(data), **changes}
+        flags = {key: ("dfx demo", value) for key, value in values.items()}
         configuration = configure(experiment, file=find_file("demo"), flags=flags)
         start_run(configuration, home=home, notify=without_report)

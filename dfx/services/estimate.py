@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dfx.records import Progress
+from dfx.messages import Progress
 
 _SECONDS = 5.0
 _BATCHES = 3

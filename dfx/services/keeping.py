@@ -19,6 +19,7 @@ from dfx.data.index import SplitIndex
 from dfx.errors import WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
+from dfx.messages import Message, Notice
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
     CLASS_NAMES,
@@ -28,8 +29,6 @@ from dfx.records import (
     CheckpointFile,
     EpochRecord,
     Evaluation,
-    Message,
-    Notice,
     Preprocessing,
     Run,
 )

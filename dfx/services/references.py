@@ -98,7 +98,8 @@ def _best(runs: Sequence[RunSummary], among: str) -> Choice:
     group = groups[0]
     best = group.ranked[0]
     count = len(group.ranked)
-    reason = f"best validation accuracy ({best.val_accuracy:.4f}) of {count} run(s){among}"
+    runs_in_words = "the only run" if count == 1 else f"{count} runs"
+    reason = f"best validation accuracy ({best.val_accuracy:.4f}) of {runs_in_words}{among}"
     if len(groups) > 1:
         reason += f" on the newest of {len(groups)} validation sets"
     return Choice(best, reason)

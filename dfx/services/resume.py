@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dfx.config import KINDS, ExperimentConfig
 from dfx.errors import ConfigError, NotFoundError, RunBusy, WeightsError
+from dfx.messages import Notice
 from dfx.models.initial import Network
 from dfx.models.network import create_module, set_grad_checkpointing
-from dfx.records import Notice, Run, RunDetail, Status
+from dfx.records import Run, RunDetail, Status
 from dfx.services.attempt import Notify, Work, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store

@@ -11,9 +11,10 @@ from typing import Any
 from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
+from dfx.messages import Message, Notice
 from dfx.models.initial import Network, build_network
 from dfx.models.network import set_grad_checkpointing
-from dfx.records import Message, Notice, Run, Split
+from dfx.records import Run, Split
 from dfx.services.attempt import Work, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
@@ -87,12 +88,23 @@ def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def list_data(config: ExperimentConfig) -> dict[Split, tuple[ListedImage, ...]]:
+    """The images that a run trains and validates on, not yet read. The test split is left alone.
+
+    Raises:
+        DataError: Where the folders are not as they should be.
+    """
     root = Path(config.data.root)
     splits: tuple[Split, ...] = ("train", "val")
     return {split: list_split(root, split, limit=config.data.limit) for split in splits}
 
 
 def build(config: ExperimentConfig) -> Network:
+    """The network a run begins with.
+
+    Raises:
+        ConfigError: Where the architecture is unknown or lacks what is asked for.
+        WeightsError: Where the weights cannot be had or do not fit.
+    """
     network = build_network(
         config.model.name,
         image_size_px=config.data.image_size,
@@ -120,5 +132,6 @@ def _next_free_number(folder: Path) -> int:
 
 
 def resume_command(run: Run, home: Path | None) -> str:
+    """What the person types to go on with a run."""
     where = f" --home {shlex.quote(str(home))}" if home else ""
     return f"dfx resume {run.name}{where}"

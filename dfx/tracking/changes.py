@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dfx.errors import ConfigError, DataError, StoreError
@@ -99,8 +99,7 @@ def add_epoch(session: Session, run: RunRow, attempt: AttemptRow, record: EpochR
         name = queries.get_run_name(session, run)
         raise StoreError(f"epoch {record.epoch} of {name} is recorded already")
     columns = mapping.epoch_columns(record)
-    session.execute(
-        insert(EpochRow.__table__).values(run_id=run.id, attempt_id=attempt.id, **columns))
+    session.add(EpochRow(run_id=run.id, attempt_id=attempt.id, **columns))
 
 
 def add_checkpoints(
@@ -133,7 +132,7 @@ def add_evaluation(session: Session, run: RunRow, evaluation: Evaluation) -> Non
     Raises:
         StoreError: For a value that is not finite.
     """
-    session.execute(insert(EvaluationRow.__table__).values(run_id=run.id, **mapping.evaluation_columns(evaluation)))
+    session.add(EvaluationRow(run_id=run.id, **mapping.evaluation_columns(evaluation)))
 
 
 def store_data(session: Session, run: RunRow, splits: Sequence[SplitSummary]) -> None:

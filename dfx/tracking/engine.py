@@ -182,6 +182,7 @@ def writing(engine: Engine) -> Iterator[Session]:
     """
     engine = engine.execution_options(**WRITING)
     with translated(engine), Session(engine) as session, session.begin():
+        session.connection()  # a session begins only when it is used: what is read now is held
         yield session
 
 

@@ -225,7 +225,7 @@ class RunStore(RunReader):
         Args:
             attempt_id: Who writes; `record.attempt` is its number.
             record: The epoch; none of that number may stand already.
-            checkpoints: Files that are safe on disk; a *best* one among them if it improved, else none.
+            checkpoints: Files that are safe on disk; a *best* one just where it improved.
             evaluation: The validation report, where there is one.
             improved: This epoch's weights are the best so far.
 

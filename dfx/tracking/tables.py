@@ -67,8 +67,6 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[list[str]]: JSON,
         float: Double,
         str: Text,
     }
@@ -114,7 +112,7 @@ class RunRow(Base):
     recipe_digest: Mapped[str]
     home: Mapped[str]
     directory: Mapped[str]
-    weights: Mapped[dict[str, Any]]
+    weights: Mapped[dict[str, Any]] = mapped_column(JSON)
     validation_digest: Mapped[str | None]
     validation_images: Mapped[int | None]
     best_epoch: Mapped[int | None]
@@ -134,7 +132,7 @@ class SplitRow(Base):
     content_digest: Mapped[str]
     real: Mapped[int]
     deepfake: Mapped[int]
-    skipped: Mapped[list[list[str]]]
+    skipped: Mapped[list[list[str]]] = mapped_column(JSON)
 
 
 class AttemptRow(Base):
@@ -160,8 +158,8 @@ class AttemptRow(Base):
     boot: Mapped[str]
     pid: Mapped[int]
     process_started: Mapped[str]
-    settings: Mapped[dict[str, Any]]
-    environment: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    environment: Mapped[dict[str, Any]] = mapped_column(JSON)
     start_step: Mapped[int]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dfx.evaluation.inference import Scores
 from dfx.evaluation.metrics import Metrics
-from dfx.records import Progress
+from dfx.messages import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from dfx.errors import TrainingDiverged
 from dfx.evaluation.inference import Scores, forward
 from dfx.evaluation.metrics import measure
 from dfx.evaluation.precision import Precision
+from dfx.messages import Phase, Progress
 from dfx.models.network import freeze_backbone
-from dfx.records import Phase, Preprocessing, Progress
+from dfx.records import Preprocessing
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.schedule import LearningRate
 from dfx.training.selection import SelectBy, selection_value

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from dfx.display.bars import FittingBar, epoch_line
-from dfx.records import EpochFinished, EpochRecord
+from dfx.messages import EpochFinished
+from dfx.records import EpochRecord
 
 
 def _bar(monkeypatch: pytest.MonkeyPatch, columns: int) -> str:
@@ -18,6 +19,7 @@ def _bar(monkeypatch: pytest.MonkeyPatch, columns: int) -> str:
         initial=0,
         unit="batch",
         file=io.StringIO(),
+        ascii=False,
         postfix="loss=0.213, acc=0.912",
     )
     bar.n = 1794
@@ -32,15 +34,15 @@ def _bar(monkeypatch: pytest.MonkeyPatch, columns: int) -> str:
     ("columns", "expected"),
     [
         (
-            98,
+            101,
             (
                 "Epoch 3/15 - Training:  41%|████      | 1794/4375 "
                 "[08:02<11:33, 3.72batch/s, loss=0.213, acc=0.912]"
             ),
         ),
-        (80, "Epoch 3/15 - Training:  41%|█▋  | 1794/4375 [08:02<11:33, loss=0.213, acc=0.912]"),
-        (78, "Epoch 3/15 - Training:  41%|███▎    | 1794/4375 [<11:33, loss=0.213, acc=0.912]"),
-        (70, "Epoch 3/15 - Training:  41%|████▌      | [<11:33, loss=0.213, acc=0.912]"),
+        (80, "Epoch 3/15 - Training:  41%|█▏ | 1794/4375 [08:02<11:33, loss=0.213, acc=0.912]"),
+        (78, "Epoch 3/15 - Training:  41%|██▍   | 1794/4375 [<11:33, loss=0.213, acc=0.912]"),
+        (70, "Epoch 3/15 - Training:  41%|███▎    | [<11:33, loss=0.213, acc=0.912]"),
         (60, "Epoch 3/15 - Training:  41% [<11:33, loss=0.213, acc=0.912]"),
         (40, "Epoch 3/15 - Training:  41%"),
     ],

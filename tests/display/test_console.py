@@ -17,7 +17,7 @@ from dfx.display.console import (
     write_stdout,
 )
 from dfx.errors import DataError
-from dfx.records import Notice
+from dfx.messages import Notice
 
 
 class _Terminal(io.StringIO):

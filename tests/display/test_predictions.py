@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 
 import pytest
+from rich.console import Group, RenderableType
 
-from dfx.display.predictions import PREDICTION_COLUMNS, PredictionFormat, PredictionWriter
-from dfx.records import Prediction
+from dfx.display.predictions import PREDICTION_COLUMNS, PredictionWriter, prediction_lines
+from dfx.records import Prediction, PredictionFormat
 
 FAKE = Prediction("img.png", "Deepfake", 0.9731, 0.9731, 0.5, "b4/1", 11)
 REAL = Prediction("photos/größe [b]試[/b].png", "Real", 0.99999, 0.00001, 0.5, "b4/1", 11)
@@ -56,6 +57,15 @@ def test_known_paths_make_an_even_column(capsys: pytest.CaptureFixture[str]) -> 
         "photos/größe [b]試[/b].png    Real      >99.9 %\n"
         "torn.jpg                      error: truncated after 12 bytes\n"
     )
+
+
+def test_lines_made_at_once_look_as_those_written_one_by_one(
+    render: Callable[[RenderableType, int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where they are wider than the terminal: a path is never broken or cut."""
+    _write(PredictionFormat.TABLE, ALL, [prediction.path for prediction in ALL])
+
+    assert capsys.readouterr().out == render(Group(*prediction_lines(ALL)), 20)
 
 
 def test_a_path_wider_than_the_terminal_is_whole_and_moves_no_column(

@@ -17,24 +17,16 @@ from typing import NamedTuple
 
 import pytest
 
-from dfx.display.formats import Format
 from dfx.display.progress import TrainingDisplay
-from dfx.records import (
-    Checking,
-    EpochFinished,
-    EpochRecord,
-    Evaluation,
-    Notice,
-    Progress,
-    RunDetail,
-    RunFinished,
-)
+from dfx.messages import Counting, EpochFinished, Notice, Progress, RunFinished
+from dfx.records import EpochRecord, Evaluation, Format, RunDetail
 
 PRELUDE = """
 import time
 from datetime import UTC, datetime
 from dfx.display.progress import TrainingDisplay
-from dfx.records import Checking, EpochFinished, EpochRecord, Notice, Progress
+from dfx.messages import Counting, EpochFinished, Notice, Progress
+from dfx.records import EpochRecord
 
 def progress(batch, phase="training", epoch=3):
     return Progress(epoch, 15, phase, batch, 4375, 0.2131, 0.9119)
@@ -49,8 +41,15 @@ display = TrainingDisplay()
 
 
 class Seen(NamedTuple):
-    """What a terminal got: every state of every line, and the lines that were left at the end."""
+    """What a terminal got.
 
+    Attributes:
+        raw: As it was sent.
+        states: Every state that any line was in.
+        screen: The lines that were left at the end.
+    """
+
+    raw: str
     states: list[str]
     screen: list[str]
 
@@ -94,7 +93,7 @@ def _look(text: str) -> Seen:
             states.append(state.rstrip())
         screen.append(line.rstrip())
     assert screen.pop() == ""  # the cursor is at the start of a new line
-    return Seen(states, screen)
+    return Seen(text, states, screen)
 
 
 def test_a_bar_a_phase_and_a_line_an_epoch() -> None:
@@ -135,8 +134,8 @@ def test_no_line_reaches_the_edge_of_the_terminal(columns: int) -> None:
     seen = _run_on_terminal(
         """
 with display:
-    display.show(Checking("train", 10, 140000))
-    display.show(Checking("train", 70000, 140000))
+    display.show(Counting("Reading train images", 10, 140000))
+    display.show(Counting("Reading train images", 70000, 140000))
     for epoch in (3, 13):
         for phase in ("training", "validation"):
             for batch in (1, 1794, 4375):
@@ -219,9 +218,9 @@ def test_leaving_without_an_error_takes_the_bar_away() -> None:
 
 def _messages(
     epochs: tuple[EpochRecord, ...],
-) -> list[Checking | Progress | Notice | EpochFinished]:
+) -> list[Counting | Progress | Notice | EpochFinished]:
     return [
-        Checking("train", 5, 10),
+        Counting("Reading train images", 5, 10),
         Notice("device cpu, float32"),
         Progress(1, 3, "training", 1, 2, 0.5, 0.5),
         Progress(1, 3, "validation", 2, 2, 0.5, 0.5),
@@ -291,4 +290,5 @@ def test_no_color_leaves_no_escape_code_for_colour_on_a_terminal() -> None:
     plain = _run_on_terminal(script, 80, NO_COLOR="1")
 
     assert coloured.screen == plain.screen
-    assert not any("\x1b" in state for state in plain.states)
+    assert "\x1b[" in coloured.raw
+    assert "\x1b" not in plain.raw

@@ -1,0 +1,82 @@
+"""What work in progress tells the one who watches, as frozen values.
+
+They go from a service to whoever called it, one at a time; nothing is handed the trainer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dfx.records import EpochRecord, Evaluation, Run
+
+Phase = Literal["training", "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the current phase of an epoch is; at most ten a second.
+
+    Attributes:
+        loss: Mean over the phase so far.
+        accuracy: Share right over the phase so far.
+    """
+
+    epoch: int
+    epochs: int
+    phase: Phase
+    batch: int
+    batches: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How many images some work other than training has done.
+
+    Attributes:
+        text: What is being done, such as `Reading train images`.
+    """
+
+    text: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should read once.
+
+    Attributes:
+        level: `warning` where it may cost them something.
+    """
+
+    text: str
+    level: Literal["info", "warning"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochFinished:
+    """An epoch is recorded.
+
+    Attributes:
+        improved: Its weights are the best so far.
+    """
+
+    record: EpochRecord
+    epochs: int
+    improved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run is over, and this is the validation report of its best weights."""
+
+    run: Run
+    evaluation: Evaluation
+    folder: Path
+
+
+Message = Progress | Counting | Notice | EpochFinished | RunFinished

@@ -1,0 +1,57 @@
+"""A copy is whole, also of a store that is being written to."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tracking_samples import Place, begin_run, list_names, record_epoch
+
+from dfx.tracking.backup import back_up
+from dfx.tracking.engine import writing
+from dfx.tracking.store import RunStore
+
+
+def test_copy_is_a_store(sqlite_place: Place, tmp_path: Path) -> None:
+    """A copy is one file, and a home with it is used like the first."""
+    copy = tmp_path / "copy" / "dfx.db"
+    copy.parent.mkdir()
+    with sqlite_place.open() as store:
+        run, attempt = begin_run(store)
+        record_epoch(store, attempt, 1)
+        back_up(sqlite_place.home / "dfx.db", copy)
+        record_epoch(store, attempt, 2)
+    with RunStore.open(copy.parent, create=False) as store:
+        record_epoch(store, attempt, 2)
+
+        assert len(store.get_detail(run.id).epochs) == 2
+    assert list_names(copy.parent) == ["dfx.db"]
+
+
+def test_copy_holds_only_what_is_committed(sqlite_store: RunStore, tmp_path: Path) -> None:
+    """A transaction under way is not in the copy, and does not keep it from being made."""
+    _, attempt = begin_run(sqlite_store)
+    copy = tmp_path / "copy.db"
+    with writing(sqlite_store._engine) as session:
+        session.connection().exec_driver_sql("DELETE FROM attempts")
+        back_up(sqlite_store.home / "dfx.db", copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        kept = connection.execute("SELECT id FROM attempts").fetchall()
+        sound = connection.execute("PRAGMA integrity_check").fetchall()
+
+    assert (kept, sound) == ([(attempt.id,)], [("ok",)])
+
+
+def test_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """There is never half a copy, and an earlier one stays."""
+    garbage = tmp_path / "dfx.db"
+    garbage.write_bytes(b"not a database, but long enough to look like one" * 100)
+    copy = tmp_path / "copy.db"
+    copy.write_text("earlier")
+    with pytest.raises(sqlite3.DatabaseError):
+        back_up(garbage, copy)
+
+    assert copy.read_text() == "earlier"
+    assert list_names(tmp_path) == ["copy.db", "dfx.db"]
