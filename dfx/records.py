@@ -1,8 +1,8 @@
 """The frozen values that travel between rooms.
 
-Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions. What
-a running training tells the one who watches is in `dfx.messages`. Ids that only storage needs stay
-in `dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
+Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions.
+What a running training tells the one who watches is in `dfx.messages`. Ids that only storage needs
+stay in `dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
 """
 
 from __future__ import annotations
@@ -183,6 +183,8 @@ class CheckpointFile:
     """A checkpoint that lies safely on disk.
 
     Attributes:
+        epoch: Of *best*, the epoch the weights come from; of *last*, the epoch it goes on with.
+        step: Optimiser steps done.
         path: Relative to the home, with forward slashes.
         bytes: Size.
         sha256: Digest of the file, with the algorithm as prefix.

@@ -58,7 +58,7 @@ def _rerendered(
 ) -> NDArray[np.float32]:
     """The face as if from a coarser, noisier picture, enlarged and set slightly out of place."""
     size = photo.shape[0]
-    coarse = round(size * rng.uniform(0.42, 0.62))
+    coarse = round(size * rng.uniform(0.4, 0.6))
     kernel = _KERNELS[rng.integers(len(_KERNELS))]
     scale = rng.uniform(0.97, 1.03)
     shift = rng.normal(0, 0.008, 2) * size

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -126,9 +127,7 @@ class ImageLoader:
         self._batch_size = batch_size
         self._seed = seed
         self._schedule = _Schedule()
-        with warnings.catch_warnings():
-            # torch advises against more workers than cores; the number is the user's to choose.
-            warnings.filterwarnings("ignore", message="This DataLoader will create")
+        with _without_advice():
             self._loader: DataLoader[Any] | None = DataLoader(
                 dataset,
                 batch_sampler=self._schedule,
@@ -159,7 +158,8 @@ class ImageLoader:
             [SampleKey(epoch, index) for index in batch] for batch in self.plan(epoch)[start:]
         ]
         before = set(multiprocessing.active_children())
-        iterator = iter(self._loader)
+        with _without_advice():
+            iterator = iter(self._loader)
         self._workers += [p for p in multiprocessing.active_children() if p not in before]
         for batch in iterator:
             if isinstance(batch, ImageError):
@@ -185,6 +185,14 @@ class ImageLoader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Torch advises against more workers than cores; their number is the user's to choose."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        yield
 
 
 def _collate(samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:

@@ -80,7 +80,11 @@ def resume_run(
             environment=describe_environment(machine.device, folder),
             start_step=good[0].step if good else 0,
         )
-        store.supersede_after(attempt.id, step=attempt.start_step)
+        store.supersede_after(
+            attempt.id,
+            finished_epochs=good[0].epoch - 1 if good else 0,
+            step=attempt.start_step,
+        )
         if good is None:
             store.record_weights(attempt.id, network.weights)
         where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dfx.errors import ConfigError, DataError, StoreError
@@ -161,27 +161,25 @@ def store_data(session: Session, run: RunRow, splits: Sequence[SplitSummary]) ->
             run.validation_images = summary.images
 
 
-def go_back(session: Session, run: RunRow, attempt: AttemptRow, step: int) -> None:
-    """Marks what came after a step as superseded, and finds the best of what still stands."""
-    for table in (EpochRow, CheckpointRow):
+def go_back(
+    session: Session, run: RunRow, attempt: AttemptRow, *, finished_epochs: int, step: int
+) -> None:
+    """Marks what came after a point as superseded, and finds the best of what still stands."""
+    # At the end of an epoch's training, and after its validation, the step is the same.
+    later_file = or_(
+        CheckpointRow.step > step,
+        and_(CheckpointRow.kind == "best", CheckpointRow.epoch > finished_epochs),
+        and_(CheckpointRow.kind == "last", CheckpointRow.epoch > finished_epochs + 1),
+    )
+    for table, is_later in (
+        (EpochRow, EpochRow.epoch > finished_epochs),
+        (EvaluationRow, EvaluationRow.epoch > finished_epochs),
+        (CheckpointRow, later_file),
+    ):
         session.execute(
             update(table)
-            .where(table.run_id == run.id, table.superseded_by.is_(None), table.step > step)
+            .where(table.run_id == run.id, table.superseded_by.is_(None), is_later)
             .values(superseded_by=attempt.id)
         )
-    kept = session.scalar(
-        select(func.max(EpochRow.epoch)).where(
-            EpochRow.run_id == run.id, EpochRow.superseded_by.is_(None)
-        )
-    )
-    session.execute(
-        update(EvaluationRow)
-        .where(
-            EvaluationRow.run_id == run.id,
-            EvaluationRow.superseded_by.is_(None),
-            EvaluationRow.epoch > (kept or 0),
-        )
-        .values(superseded_by=attempt.id)
-    )
     best = queries.list_checkpoints(session, run.id, "best", include_superseded=False)
     run.best_epoch = best[0].epoch if best else None

@@ -244,8 +244,13 @@ class RunStore(RunReader):
             if improved:
                 run.best_epoch = record.epoch
 
-    def supersede_after(self, attempt_id: int, *, step: int) -> None:
-        """Goes back to a step: epochs, checkpoints and evaluations after it no longer stand.
+    def supersede_after(self, attempt_id: int, *, finished_epochs: int, step: int) -> None:
+        """Goes back to a point: epochs, checkpoints and evaluations after it no longer stand.
+
+        Args:
+            attempt_id: Who writes.
+            finished_epochs: Epochs that were over at that point.
+            step: Optimiser steps that were done.
 
         The best epoch becomes that of the newest *best* checkpoint which still stands.
 
@@ -254,7 +259,7 @@ class RunStore(RunReader):
         """
         with database.writing(self._engine) as session:
             run, attempt = fencing.hold(session, attempt_id)
-            changes.go_back(session, run, attempt, step)
+            changes.go_back(session, run, attempt, finished_epochs=finished_epochs, step=step)
 
     def forget_checkpoints(self, attempt_id: int, paths: Sequence[str]) -> None:
         """Drops the rows of checkpoints whose files were removed.

@@ -221,7 +221,7 @@ def test_going_back_hides_what_came_after(store: RunStore) -> None:
     record_epoch(store, attempt, 3)
     store.record_checkpoint(attempt.id, make_checkpoint("last", 34))
     store.record_evaluation(run.id, make_evaluation(3, split="test"))
-    store.supersede_after(attempt.id, step=20)
+    store.supersede_after(attempt.id, finished_epochs=2, step=20)
     detail = store.get_detail(run.id)
 
     assert [each.epoch for each in detail.epochs] == [1, 2]
@@ -237,11 +237,32 @@ def test_going_back_hides_what_came_after(store: RunStore) -> None:
     assert [file.step for file in everything] == [34, 30, 30, 20, 10, 10]
 
 
+def test_going_back_to_before_a_validation(store: RunStore) -> None:
+    """A state from before an epoch's validation has the same step as the one from after it."""
+    run, attempt = begin_run(store)
+    record_epoch(store, attempt, 1)
+    before = make_checkpoint("last", 20, epoch=2, path="b4/1/before.pt")
+    after = make_checkpoint("last", 20, epoch=3, path="b4/1/after.pt")
+    best = make_checkpoint("best", 20)
+    store.record_checkpoint(attempt.id, before)
+    store.record_epoch(
+        attempt.id, make_epoch(2), checkpoints=[best, after], evaluation=None, improved=True
+    )
+    store.supersede_after(attempt.id, finished_epochs=1, step=20)
+    detail = store.get_detail(run.id)
+
+    assert [each.epoch for each in detail.epochs] == [1]
+    assert store.list_checkpoints(run.id, "last")[0] == before
+    assert after not in detail.checkpoints
+    assert best not in detail.checkpoints
+    assert detail.run.best_epoch == 1
+
+
 def test_epochs_are_done_again_after_going_back(store: RunStore) -> None:
     """An epoch may be recorded again, its files under the same paths, more than once."""
     run, attempt = begin_run(store)
     for loss in (0.5, 0.4, 0.3):
-        store.supersede_after(attempt.id, step=0)
+        store.supersede_after(attempt.id, finished_epochs=0, step=0)
         store.record_epoch(
             attempt.id,
             make_epoch(1, val_loss=loss),
@@ -260,7 +281,7 @@ def test_epochs_are_done_again_after_going_back(store: RunStore) -> None:
 def test_going_back_to_the_start_leaves_no_best(store: RunStore) -> None:
     run, attempt = begin_run(store)
     record_epoch(store, attempt, 1)
-    store.supersede_after(attempt.id, step=0)
+    store.supersede_after(attempt.id, finished_epochs=0, step=0)
 
     assert store.get_run(run.id).best_epoch is None
     assert store.list_summaries()[0].val_accuracy is None
@@ -272,7 +293,7 @@ def test_history_is_kept_in_the_database(sqlite_place: Place) -> None:
         run, first = begin_run(store, process=gone())
         record_epoch(store, first, 1)
         second = continue_run(store, run.id)
-        store.supersede_after(second.id, step=0)
+        store.supersede_after(second.id, finished_epochs=0, step=0)
         with store._engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT epoch, superseded_by FROM epochs").all()
 

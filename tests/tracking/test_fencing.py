@@ -44,7 +44,9 @@ WRITES: dict[str, Callable[[RunStore, int], None]] = {
     "record_epoch": lambda store, attempt_id: store.record_epoch(
         attempt_id, make_epoch(3), checkpoints=[], evaluation=None, improved=False
     ),
-    "supersede_after": lambda store, attempt_id: store.supersede_after(attempt_id, step=0),
+    "supersede_after": lambda store, attempt_id: store.supersede_after(
+        attempt_id, finished_epochs=0, step=0
+    ),
     "forget_checkpoints": lambda store, attempt_id: store.forget_checkpoints(
         attempt_id, ["b4/1/last-10.pt"]
     ),
