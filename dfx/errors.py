@@ -20,6 +20,18 @@ Anything else that escapes is a bug: it keeps its traceback and exits with 1. Th
 turns these into messages is `dfx.cli.app.main`. This module imports nothing of ours.
 """
 
+EXIT_CODES = {
+    "0": "done",
+    "1": "a bug, with its traceback",
+    "2": "usage or configuration",
+    "3": "not found or ambiguous",
+    "4": "store or schema",
+    "5": "data",
+    "6": "training failed",
+    "130, 143": "interrupted by SIGINT or SIGTERM; can be resumed",
+}
+"""What a process of dfx can end with."""
+
 
 class DfxError(Exception):
     """Something a user can cause and mend.

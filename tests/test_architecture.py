@@ -23,6 +23,7 @@ def test_arrows_point_down(pytestconfig: pytest.Config) -> None:
         cwd=pytestconfig.rootpath,
         capture_output=True,
         text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout

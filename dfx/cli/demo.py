@@ -10,7 +10,7 @@ import typer
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where images and runs are kept.")
+        Path, typer.Argument(metavar="DIR", help="Where images and runs are kept.")
     ] = Path("dfx-demo"),
 ) -> None:
     """Do the main job on drawn portraits: train two detectors, compare them, predict.

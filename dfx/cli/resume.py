@@ -14,7 +14,7 @@ def resume(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="Which run, as b4-baseline/1; default: the latest unfinished one."
+            metavar="RUN", help="Which run, as b4-baseline/1; default: the latest unfinished one."
         ),
     ] = None,
     epochs: Annotated[

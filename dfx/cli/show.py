@@ -14,7 +14,7 @@ from dfx.records import Format
 def show(
     run: Annotated[
         str,
-        typer.Argument(metavar="[RUN]", help="Which run, as b4-baseline/2 or best."),
+        typer.Argument(metavar="RUN", help="Which run, as b4-baseline/2 or best."),
     ] = "latest",
     format_: FormatOption = Format.TABLE,
     home: HomeOption = None,

@@ -18,7 +18,7 @@ from dfx.data.decode import decode_image
 from dfx.data.index import ListedImage
 from dfx.data.randomness import cut_batches, permutation, sample_generator
 from dfx.data.transforms import Augmentation, prepare
-from dfx.errors import ImageError
+from dfx.errors import ImageError, TrainingFailed
 
 EVALUATION_EPOCH = 0
 """Training counts from 1; this one asks for images as they are, in the order of the index."""
@@ -138,6 +138,7 @@ class ImageLoader:
                 persistent_workers=workers > 0,
             )
         self._workers: list[multiprocessing.process.BaseProcess] = []
+        self._iterator: Any = None
 
     def plan(self, epoch: int) -> list[list[int]]:
         """The sample indices of each batch of an epoch, counted from 1, or of the evaluation."""
@@ -159,21 +160,25 @@ class ImageLoader:
         ]
         before = set(multiprocessing.active_children())
         with _without_advice():
-            iterator = iter(self._loader)
+            self._iterator = iter(self._loader)
         self._workers += [p for p in multiprocessing.active_children() if p not in before]
-        for batch in iterator:
+        for batch in self._iterator:
             if isinstance(batch, ImageError):
                 raise batch
             yield batch
 
     def close(self) -> None:
         """Ends the workers."""
-        self._loader = None
+        if self._workers:
+            # Letting go of it is not enough: an exception on its way up may hold it, and the
+            # workers, unasked, would go on. Each is waited for up to five seconds.
+            self._iterator._shutdown_workers()  # noqa: SLF001  # torch has no public way
         for worker in self._workers:
-            worker.join(timeout=5)
             if worker.is_alive():
                 worker.kill()
+                worker.join()
         self._workers = []
+        self._iterator = self._loader = None
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +198,28 @@ def _without_advice() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         yield
+
+
+@contextmanager
+def explain_lost_workers() -> Iterator[None]:
+    """Puts the end of a loader process into words.
+
+    torch notices it at any time, not only when a batch is asked for, so this belongs around all
+    that is done while a loader is at work.
+
+    Raises:
+        TrainingFailed: Where a worker was killed, or ran out of memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingFailed(
+            f"a loader process ended: {str(error).splitlines()[0]}",
+            hint="memory, or shared memory in a container, may have run out: lower data.workers"
+            " or data.batch_size, then `dfx resume`",
+        ) from None
 
 
 def _collate(samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:

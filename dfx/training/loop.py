@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from dfx.data.loading import EVALUATION_EPOCH, Batch, ImageLoader
+from dfx.data.loading import EVALUATION_EPOCH, Batch, ImageLoader, explain_lost_workers
 from dfx.data.randomness import derive_seed
 from dfx.errors import TrainingDiverged
 from dfx.evaluation.inference import Scores, forward
@@ -77,25 +77,27 @@ def fit(
 
     Raises:
         TrainingDiverged: Where the loss is no longer a number.
+        TrainingFailed: Where a loader process was lost.
         ImageError: Where an image can no longer be read.
     """
     pace = _Pace(recipe.snapshot_seconds)
-    while state.epoch <= recipe.epochs and not state.selection.is_exhausted(recipe.patience):
-        state.restart_watch()
-        yield from _train_epoch(state, train, recipe, pace, should_stop)
-        if should_stop():
-            yield Stopping()
-            return
-        collected: list[tuple[Batch, Tensor]] = []
-        yield from _validate(state, validation, recipe, pace, should_stop, collected)
-        if should_stop():
-            yield Stopping()
-            return
-        yield _finish_epoch(state, train, recipe, collected)
-        pace.note_snapshot()
-        if should_stop():
-            yield Stopping()
-            return
+    with explain_lost_workers():
+        while state.epoch <= recipe.epochs and not state.selection.is_exhausted(recipe.patience):
+            state.restart_watch()
+            yield from _train_epoch(state, train, recipe, pace, should_stop)
+            if should_stop():
+                yield Stopping()
+                return
+            collected: list[tuple[Batch, Tensor]] = []
+            yield from _validate(state, validation, recipe, pace, should_stop, collected)
+            if should_stop():
+                yield Stopping()
+                return
+            yield _finish_epoch(state, train, recipe, collected)
+            pace.note_snapshot()
+            if should_stop():
+                yield Stopping()
+                return
 
 
 class _Pace:

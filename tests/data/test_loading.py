@@ -15,7 +15,13 @@ import pytest
 import torch
 
 from dfx.data.index import ListedImage, list_split
-from dfx.data.loading import EVALUATION_EPOCH, Batch, ImageDataset, ImageLoader
+from dfx.data.loading import (
+    EVALUATION_EPOCH,
+    Batch,
+    ImageDataset,
+    ImageLoader,
+    explain_lost_workers,
+)
 from dfx.data.transforms import Augmentation
 from dfx.errors import ImageError, TrainingFailed
 
@@ -179,13 +185,6 @@ class TestBadImages:
             assert plain(loader.batches(2)) == expected
 
 
-def children_of(pid: int) -> set[int]:
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return {int(word) for word in listed.stdout.split()}
-
-
 class TestWorkers:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_survive_signals(
@@ -260,12 +259,12 @@ class TestWorkers:
     ) -> None:
         """A worker that waits for a dead network disk, here for a pipe, is killed."""
         code = (
-            "import sys; from pathlib import Path; from threading import Timer\n"
+            "import sys; from pathlib import Path; \n"
             "from dfx.data.index import ListedImage\n"
             "from dfx.data.loading import ImageDataset, ImageLoader\n"
             "images = [ListedImage('x', Path(p), 0, 0, 0) for p in sys.argv[1:]]\n"
             "dataset = ImageDataset(images, image_size_px=32)\n"
-            "with ImageLoader(dataset, batch_size=1, workers=2, pin_memory=False) as loader:\n"
+            "with ImageLoader(dataset, batch_size=1, workers=1, pin_memory=False) as loader:\n"
             "    next(loader.batches())\n"
             "print('over')\n"
         )
@@ -287,14 +286,21 @@ class TestWorkers:
     ) -> None:
         """Out of memory, say. The exit code and the hint are the user's way out, not a traceback."""
         before = set(multiprocessing.active_children())
-        with open_loader(images, workers=2, batch_size=2) as loader:
-            batches = loader.batches(1)
-            next(batches)
-            for worker in set(multiprocessing.active_children()) - before:
-                worker.kill()
 
-            with pytest.raises(TrainingFailed, match="a loader process ended") as caught:
+        def lose_workers() -> None:
+            with open_loader(images, workers=2, batch_size=2) as loader, explain_lost_workers():
+                batches = loader.batches(1)
+                next(batches)
+                for worker in set(multiprocessing.active_children()) - before:
+                    os.kill(worker.pid or 0, signal.SIGKILL)
                 plain(batches)
+
+        with pytest.raises(TrainingFailed, match="a loader process ended: DataLoader") as caught:
+            lose_workers()
 
         assert "data.workers" in (caught.value.hint or "")
         assert set(multiprocessing.active_children()) == before
+
+    def test_other_errors_keep_their_words(self) -> None:
+        with pytest.raises(RuntimeError, match="^something else$"), explain_lost_workers():
+            raise RuntimeError("something else")

@@ -1,0 +1,190 @@
+"""Resuming from the command line: exact, fenced, and clear about what it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from .conftest import Command
+from .test_run import TINY, read_csv
+
+EPOCHS = 3
+SETTINGS = ("--epochs", EPOCHS, "--set", "model.drop_rate=0.2", "--set", "train.ema=0.9")
+TIMES = ("seconds", "images_per_second", "finished_at", "attempt")
+
+
+def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Starts `dfx` as a process of its own."""
+    command = [sys.executable, "-m", "dfx", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
+    """Reads the process's stderr until the line of an epoch has come."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(f"Epoch {epoch}/"):
+            return
+    raise AssertionError(f"the process ended before epoch {epoch}")
+
+
+def results(home: Path, number: int) -> tuple[list[dict[str, str]], dict[str, torch.Tensor]]:
+    """What a run's log says, times apart, and its final state of training."""
+    rows = read_csv(home / "one" / str(number) / "log.csv")
+    log = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    last = max((home / "one" / str(number) / "checkpoints").glob("last-*.pt"))
+    saved = torch.load(last, weights_only=True)
+    tensors = {f"model.{name}": tensor for name, tensor in saved["model"].items()}
+    tensors |= {f"ema.{name}": tensor for name, tensor in saved["ema"].items()}
+    for number_of, values in saved["optimizer"]["state"].items():
+        tensors |= {f"optimizer.{number_of}.{name}": value for name, value in values.items()}
+    return log, tensors
+
+
+def assert_equal_runs(home: Path, one: int, other: int) -> None:
+    __tracebackhide__ = True
+    (first_log, first), (second_log, second) = results(home, one), results(home, other)
+    assert first_log == second_log
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+@pytest.fixture
+def whole(dfx: Command, faces: Path) -> Path:
+    """A home in which `one/1` ran without an interruption."""
+    assert dfx("run", "--name", "one", "--data", faces, *TINY, *SETTINGS).code == 0
+    return Path("runs").absolute()
+
+
+def test_killed_and_resumed_is_the_uninterrupted_run(
+    dfx: Command, faces: Path, whole: Path
+) -> None:
+    """SIGKILL, then `dfx resume` with other workers: same rows, weights, optimiser, average."""
+    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, *SETTINGS)
+    wait_for_epoch(process, 1)
+    process.kill()
+    process.communicate()
+    lost = dfx("compare", "--format", "json").json()["runs"]
+    resumed = dfx("resume", "--set", "data.workers=1")
+    shown = dfx("show", "one/2", "--format", "json").json()
+
+    assert {run["run"]: run["status"] for run in lost} == {"one/1": "completed", "one/2": "lost"}
+    assert resumed.code == 0, resumed.stderr
+    assert "resuming one/2: the latest run that is unfinished" in resumed.stderr
+    assert len(shown["attempts"]) == 2
+    assert shown["attempts"][1]["settings"]["data.workers"] == 1
+    assert_equal_runs(whole, 1, 2)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_writes_a_checkpoint_and_says_how_to_go_on(
+    dfx: Command, faces: Path, whole: Path, number: int, code: int
+) -> None:
+    """With data workers alive; the last line is the command that continues."""
+    workers = ("--set", "data.workers=2")
+    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, *SETTINGS, *workers)
+    wait_for_epoch(process, 1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    (run,) = [r for r in dfx("compare", "--format", "json").json()["runs"] if r["number"] == 2]
+
+    assert code == process.returncode, said
+    assert said.splitlines()[-1].endswith("Continue:  dfx resume one/2")
+    assert run["status"] == "interrupted"
+    assert dfx("resume", "one/2").code == 0
+    assert_equal_runs(whole, 1, 2)
+
+
+def test_corrupt_checkpoint_is_passed_over(dfx: Command, faces: Path, whole: Path) -> None:
+    """One flipped bit is noticed; the checkpoint before it serves, and the end is the same."""
+    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, *SETTINGS)
+    wait_for_epoch(process, 2)
+    process.kill()
+    process.communicate()
+    newest = max((whole / "one" / "2" / "checkpoints").glob("last-*.pt"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    resumed = dfx("resume", "one/2")
+
+    assert resumed.code == 0
+    assert f"passed over: {newest}" in resumed.stderr
+    assert "using the one before it instead" in resumed.stderr
+    assert_equal_runs(whole, 1, 2)
+    assert [e["epoch"] for e in dfx("show", "one/2", "--format", "json").json()["epochs"]] == [
+        1,
+        2,
+        3,
+    ]
+
+
+def test_resuming_a_completed_run_does_nothing(dfx: Command, whole: Path) -> None:
+    before = (whole / "one/1/log.csv").read_text()
+    outcome = dfx("resume", "one/1")
+
+    assert outcome.code == 0
+    assert "nothing to do" in outcome.stderr
+    assert "--epochs" in outcome.stderr
+    assert before == (whole / "one/1/log.csv").read_text()
+
+
+def test_completed_run_goes_further(dfx: Command, whole: Path) -> None:
+    outcome = dfx("resume", "one/1", "--epochs", EPOCHS + 1)
+    shown = dfx("show", "one/1", "--format", "json").json()
+
+    assert outcome.code == 0, outcome.stderr
+    assert EPOCHS + 1 == len(shown["epochs"]) == len(read_csv(whole / "one/1/log.csv"))
+    assert [a["settings"]["train.epochs"] for a in shown["attempts"]] == [EPOCHS, EPOCHS + 1]
+
+
+def test_fewer_epochs_than_are_done_is_refused(dfx: Command, whole: Path) -> None:  # noqa: ARG001
+    outcome = dfx("resume", "one/1", "--epochs", 1)
+
+    assert outcome.code == 2
+    assert f"has finished {EPOCHS}" in outcome.stderr
+
+
+def test_recipe_cannot_change(dfx: Command, whole: Path) -> None:  # noqa: ARG001
+    """The difference is shown."""
+    outcome = dfx("resume", "one/1", "--epochs", 9, "--set", "optim.lr=0.5")
+
+    assert outcome.code == 2
+    assert "optim.lr" in outcome.stderr
+    assert "0.0001" in outcome.stderr
+    assert "0.5" in outcome.stderr
+
+
+def test_other_data_is_refused(dfx: Command, whole: Path, faces: Path, folder: Path) -> None:
+    import shutil
+
+    other = Path(shutil.copytree(faces, folder / "other"))
+    (other / "train" / "real" / "00.png").unlink()
+    outcome = dfx("resume", "one/1", "--epochs", 9, "--set", f"data.root={other}")
+
+    assert outcome.code == 5
+    assert len(read_csv(whole / "one/1/log.csv")) == EPOCHS
+
+
+def test_run_that_is_being_worked_on_is_refused(dfx: Command, faces: Path) -> None:
+    """Naming the process; it goes on undisturbed."""
+    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, "--epochs", 99)
+    wait_for_epoch(process, 1)
+    os.kill(process.pid, signal.SIGSTOP)
+    outcome = dfx("resume", "one/1")
+    os.kill(process.pid, signal.SIGCONT)
+    time.sleep(0.2)
+    still_there = process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert outcome.code == 4
+    assert f"process {process.pid} on " in outcome.stderr
+    assert still_there
+    assert process.returncode == 130
