@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -49,16 +50,18 @@ def _check_threshold(value: object) -> object:
     """Turns `0.5` into a number and checks the two named rules."""
     if value == "balanced":
         return value
-    if isinstance(value, str) and value.startswith("fpr="):
-        rate = float(value.removeprefix("fpr="))
-        if not 0 < rate < 1:
-            raise ValueError(f"the rate in {value!r} must lie between 0 and 1")
-        return value
-    if isinstance(value, str):
-        value = float(value)
-    if isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < 1:
-        return float(value)
-    raise ValueError(f"{value!r} is none of: a number between 0 and 1, 'balanced', 'fpr=0.01'")
+    if isinstance(value, str | float | int) and not isinstance(value, bool):
+        rule, number = ("fpr=", str(value)[4:]) if str(value).startswith("fpr=") else ("", value)
+        try:
+            share = float(number)
+        except ValueError:
+            share = math.nan
+        if 0 < share < 1:
+            return value if rule else share
+    raise ValueError(
+        f"{value!r} is none of: a number between 0 and 1, 'balanced', 'fpr=0.01' with a rate"
+        " between 0 and 1"
+    )
 
 
 Threshold = Annotated[float | str, BeforeValidator(_check_threshold)]
@@ -68,7 +71,7 @@ class Section(BaseModel):
     """One part of the configuration: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), strict=True
     )
 
 
@@ -277,9 +280,12 @@ def check_key(key: str, *, where: str = "") -> None:
     if key in KINDS:
         return
     name = key.rpartition(".")[2]
+    words = name.replace("_", " ").strip() or "no words at all"
     near = (
         [known for known in KINDS if known.endswith("." + name)]
-        or [known for known, text in DESCRIPTIONS.items() if name.replace("_", " ") in text]
+        or difflib.get_close_matches(key, KINDS, n=1, cutoff=0.85)
+        or [known for known in KINDS if words in known.replace("_", " ")]
+        or [known for known, text in DESCRIPTIONS.items() if words in text]
         or difflib.get_close_matches(key, KINDS, n=1, cutoff=0.5)
     )
     raise ConfigError(
@@ -320,14 +326,16 @@ def parse_config(tree: Mapping[str, Any], *, where: str = "") -> ExperimentConfi
 
 def _explain(error: ValidationError) -> str:
     """The first complaint, in words that name the key and the value."""
-    first = error.errors()[0]
+    first, *more = error.errors()
     key = ".".join(str(part) for part in first["loc"][:2])
     reason = first["msg"].removeprefix("Value error, ")
     if key not in KINDS:
         return reason
     if first["type"] == "value_error":
         return f"{key}: {reason}"
-    expected = reason.removeprefix("Input should be ")
+    # A key that takes this or that complains once for each.
+    reasons = [reason, *(other["msg"] for other in more if other["loc"][:2] == first["loc"][:2])]
+    expected = " or ".join(text.removeprefix("Input should be ") for text in reasons)
     return f"{key} is {first['input']!r}; expected {expected} ({DESCRIPTIONS[key]})"
 
 
@@ -337,7 +345,8 @@ _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 def dump_config(config: ExperimentConfig) -> str:
     """The stored form, for `load_config` together with `CONFIG_VERSION`."""
-    return config.model_dump_json()
+    # Unlike pydantic's own JSON it takes paths that are not text to the operating system either.
+    return json.dumps(config.model_dump(), separators=(",", ":"))
 
 
 def load_config(text: str, version: int) -> ExperimentConfig:

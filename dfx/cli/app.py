@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -60,3 +61,6 @@ def main() -> None:
         else:
             print_error(error)
         sys.exit(error.exit_code)
+    finally:
+        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

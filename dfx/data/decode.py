@@ -79,8 +79,8 @@ def decode_image(source: str | Path | bytes) -> Image.Image:
 class _Silence:
     """Ignores warnings while any thread is inside.
 
-    `warnings.catch_warnings` alone is not safe in threads: two that overlap put each other's filters
-    back, and everything would be silent from then on.
+    `warnings.catch_warnings` alone is not safe in threads: two that overlap put each other's
+    filters back, and everything would be silent from then on.
     """
 
     def __init__(self) -> None:

@@ -182,10 +182,7 @@ def _check(image: ListedImage, known: dict[str, _Finding]) -> _Finding:
         return before
     error, sha256 = "", ""
     try:
-        # Reading a named pipe would wait for ever.
-        if image.path.exists() and not image.path.is_file():
-            raise ImageError("not a regular file")
-        data = image.path.read_bytes()
+        data = _read_file(image.path)
         sha256 = hashlib.sha256(data).hexdigest()
         decode_image(data)
     except OSError as problem:
@@ -193,6 +190,13 @@ def _check(image: ListedImage, known: dict[str, _Finding]) -> _Finding:
     except ImageError as problem:
         error = " ".join(problem.message.removeprefix("image: ").split())
     return _Finding(image.bytes, image.modified_ns, sha256, error)
+
+
+def _read_file(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        # A named pipe would keep the reader waiting for ever.
+        raise ImageError("not a regular file")
+    return path.read_bytes()
 
 
 def _check_all(

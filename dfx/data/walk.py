@@ -45,5 +45,7 @@ def list_folder(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             shown = [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}", hint="check its permissions") from None
+        raise DataError(
+            f"{folder}: {error.strerror or error}", hint="check the folder and its permissions"
+        ) from None
     return sorted(shown, key=lambda entry: entry.name)

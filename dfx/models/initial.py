@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import pickle
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,20 @@ from typing import Any
 import timm
 import torch
 from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever client it uses: requests or httpx
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from dfx.errors import WeightsError
-from dfx.models.network import check_architecture, create_module, last_layer
+from dfx.models.network import (
+    check_architecture,
+    create_module,
+    find_settings,
+    last_layer,
+    try_image_size,
+)
 from dfx.models.weights import first_line, read_tensors
 
 _OTHER_WAYS = (
@@ -66,30 +74,48 @@ def build_network(
         WeightsError: Where the weights cannot be had or do not fit.
     """
     torch.manual_seed(seed)
-    create = partial(
-        create_module,
+    network = _build(
+        partial(
+            create_module,
+            name,
+            image_size_px=image_size_px,
+            drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate,
+        ),
         name,
-        image_size_px=image_size_px,
-        drop_rate=drop_rate,
-        drop_path_rate=drop_path_rate,
+        pretrained=pretrained,
+        weights_file=weights_file,
     )
+    try_image_size(network.module, name, image_size_px)
+    return network
+
+
+def _build(
+    create: Callable[..., nn.Module], name: str, *, pretrained: bool, weights_file: str | None
+) -> Network:
     if weights_file is not None:
         module = create()
         return Network(module, load_weights_file(module, Path(weights_file), name))
     if not pretrained:
         return Network(create(), {"source": "random"})
     check_architecture(name)
-    settings = timm.get_pretrained_cfg(name)
+    settings = find_settings(name)
     if settings is None or not settings.has_weights:
         raise WeightsError(f"timm has no published weights of {name}", hint=_OTHER_WAYS)
     cached = _find_in_cache(settings.hf_hub_id)
     try:
         # With a file at hand timm asks no server, which offline would take it most of a minute.
         module = create(pretrained=True, pretrained_file=cached)
-    except OSError as error:  # what the hub's client and urllib raise, all of them
+    except (OSError, HTTPError) as error:  # what the hub's client and urllib raise, all of them
         raise WeightsError(
             f"the published weights of {name} cannot be downloaded: {first_line(error)}",
             hint=_OTHER_WAYS,
+        ) from None
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError) as error:
+        damaged = cached or _find_in_cache(settings.hf_hub_id)
+        raise WeightsError(
+            f"the published weights of {name} were downloaded damaged: {first_line(error)}",
+            hint=f"remove {damaged} to have them downloaded anew; or {_OTHER_WAYS}",
         ) from None
     return Network(module, _describe_published(settings, _find_in_cache(settings.hf_hub_id)))
 
@@ -148,9 +174,8 @@ def hash_file(path: Path) -> str:
 
 
 def _head_keys(module: nn.Module) -> set[str]:
-    head = last_layer(module)
-    prefix = next(name for name, child in module.named_modules() if child is head)
-    return {f"{prefix}.{key}" for key in head.state_dict()}
+    head = {tensor.data_ptr() for tensor in last_layer(module).state_dict().values()}
+    return {key for key, tensor in module.state_dict().items() if tensor.data_ptr() in head}
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
+from timm.models import PretrainedCfg
 from torch import nn
 
 from dfx.errors import ConfigError
@@ -62,25 +65,22 @@ def create_module(
         A module from images float32 [b, 3, h, w] to logits float32 [b, 2].
 
     Raises:
-        ConfigError: Where the architecture is unknown or lacks what is asked for.
+        ConfigError: Where the architecture is unknown, lacks what is asked for or cannot classify.
     """
     check_architecture(name)
     options: dict[str, Any] = {}
     if pretrained_file:
-        options["pretrained_cfg_overlay"] = {"file": str(pretrained_file)}
-    if getattr(timm.get_pretrained_cfg(name), "fixed_input_size", False):
+        # What timm has of another format is converted in the hub's copy.
+        options["pretrained_cfg_overlay"] = {"file": str(pretrained_file), "custom_load": False}
+    settings = find_settings(name)
+    if settings and settings.fixed_input_size:
         options["img_size"] = image_size_px
     if drop_rate:
         options["drop_rate"] = drop_rate
     if drop_path_rate:
         options["drop_path_rate"] = drop_path_rate
     try:
-        with warnings.catch_warnings():
-            # Renamed architectures still resolve; the record holds the name that was asked for.
-            warnings.filterwarnings("ignore", message="Mapping deprecated model name")
-            module: nn.Module = timm.create_model(
-                name, pretrained=pretrained, num_classes=len(CLASS_NAMES), **options
-            )
+        module = _create(name, pretrained=pretrained, num_classes=len(CLASS_NAMES), **options)
     except TypeError as error:
         unknown = next((key for key in options if f"'{key}'" in str(error)), None)
         if unknown is None:
@@ -89,7 +89,58 @@ def create_module(
             f"model.{unknown} is {options[unknown]}, but {name} has no such setting",
             hint=f"leave it at 0: --set model.{unknown}=0",
         ) from None
+    except AssertionError as error:
+        raise _explain_size(name, image_size_px, error) from None
+    if not hasattr(module, "get_classifier"):
+        raise ConfigError(
+            f"model.name is {name!r}, an encoder without a last layer that could tell two classes",
+            hint="take an architecture that classifies, such as efficientnet_b4",
+        )
     return module
+
+
+def try_image_size(module: nn.Module, name: str, image_size_px: int) -> None:
+    """Passes one image through, since only that tells whether an architecture takes its size.
+
+    Raises:
+        ConfigError: Where it does not.
+    """
+    was_training = module.training
+    try:
+        with torch.inference_mode():
+            module.eval()(torch.zeros(1, 3, image_size_px, image_size_px))
+    except (AssertionError, RuntimeError, ValueError, TypeError) as error:
+        raise _explain_size(name, image_size_px, error) from None
+    finally:
+        module.train(was_training)
+
+
+def find_settings(name: str) -> PretrainedCfg | None:
+    """timm's settings of an architecture; of one that was renamed, those of its new name."""
+    settings: PretrainedCfg | None = timm.get_pretrained_cfg(name)
+    if settings is None and timm.is_model(name):
+        with torch.device("meta"):
+            renamed: Mapping[str, Any] = _create(name).pretrained_cfg  # type: ignore[assignment]
+        settings = timm.get_pretrained_cfg(f"{renamed.get('architecture')}.{renamed.get('tag')}")
+    return settings
+
+
+def _create(name: str, **options: Any) -> nn.Module:
+    with warnings.catch_warnings():
+        # Renamed architectures still resolve; the record holds the name that was asked for.
+        warnings.filterwarnings("ignore", message="Mapping deprecated model name")
+        module: nn.Module = timm.create_model(name, **options)
+    return module
+
+
+def _explain_size(name: str, image_size_px: int, error: Exception) -> ConfigError:
+    settings = find_settings(name)
+    usual = settings.input_size[-1] if settings else 224
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ConfigError(
+        f"data.image_size is {image_size_px}, which {name} cannot take: {reason}",
+        hint=f"its own size is {usual}: --set data.image_size={usual}",
+    )
 
 
 def set_grad_checkpointing(module: nn.Module, name: str, *, on: bool) -> None:
@@ -110,9 +161,9 @@ def set_grad_checkpointing(module: nn.Module, name: str, *, on: bool) -> None:
 
 
 def last_layer(module: nn.Module) -> nn.Module:
-    """The layer that gives the logits."""
-    layer: nn.Module = module.get_classifier()  # type: ignore[operator]  # timm's protocol
-    return layer
+    """The layer that gives the logits; of networks that average two, both as one."""
+    layer: nn.Module | tuple[nn.Module, ...] = module.get_classifier()  # type: ignore[operator]  # timm's protocol
+    return layer if isinstance(layer, nn.Module) else nn.ModuleList(layer)
 
 
 def freeze_backbone(module: nn.Module, *, frozen: bool) -> None:

@@ -119,10 +119,26 @@ def load_weights(path: Path) -> Weights:
             hint="predict takes the best-*.pt of a run; to train from other weights,"
             " use dfx run --weights",
         )
+    try:
+        return _parse(content, path)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path} is a damaged weights file: {type(error).__name__} {error}",
+            hint="take another copy of it",
+        ) from None
+
+
+def _parse(content: Mapping[str, Any], path: Path) -> Weights:
     if content["version"] > VERSION:
         raise WeightsError(
             f"{path} has version {content['version']}; this dfx reads up to {VERSION}",
             hint="upgrade dfx: pip install --upgrade dfx",
+        )
+    if tuple(content["class_names"]) != CLASS_NAMES:
+        raise WeightsError(
+            f"{path} tells {' from '.join(map(str, content['class_names']))} by its outputs;"
+            f" expected {' and '.join(CLASS_NAMES)}, in this order",
+            hint="its verdicts would be wrong; train it anew with dfx run --weights",
         )
     values = {name: content[name] for name in Weights.__slots__}
     settings = values.pop("preprocessing")

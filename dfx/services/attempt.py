@@ -253,8 +253,8 @@ def _announce_start(work: Work, indices: Mapping[Split, SplitIndex], notify: Not
     notify(
         Notice(
             f"device: {describe_device(work.machine.device)}, {work.machine.precision}\n"
-            f"images: {train.images} to train on ({train.real} real, {train.deepfake} deepfake),"
-            f" {val.images} to validate on ({val.real} real, {val.deepfake} deepfake)"
+            f"training: {train.images} images ({train.real} real, {train.deepfake} deepfake)\n"
+            f"validation: {val.images} images ({val.real} real, {val.deepfake} deepfake)"
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ def dfx(
         monkeypatch.setattr("sys.argv", ["dfx", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         printed = capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)

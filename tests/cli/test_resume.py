@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from .test_run import TINY, read_csv
 
 EPOCHS = 3
 SETTINGS = ("--epochs", EPOCHS, "--set", "model.drop_rate=0.2", "--set", "train.ema=0.9")
+LONG = ("--epochs", 99, "--set", "train.early_stopping_patience=0")
 TIMES = ("seconds", "images_per_second", "finished_at", "attempt")
 
 
@@ -30,7 +32,7 @@ def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
     """Reads the process's stderr until the line of an epoch has come."""
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith(f"Epoch {epoch}/"):
+        if re.match(rf"Epoch +{epoch}/", line):
             return
     raise AssertionError(f"the process ended before epoch {epoch}")
 
@@ -174,7 +176,7 @@ def test_other_data_is_refused(dfx: Command, whole: Path, faces: Path, folder: P
 
 def test_run_that_is_being_worked_on_is_refused(dfx: Command, faces: Path) -> None:
     """Naming the process; it goes on undisturbed."""
-    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, "--epochs", 99)
+    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, *LONG)
     wait_for_epoch(process, 1)
     os.kill(process.pid, signal.SIGSTOP)
     outcome = dfx("resume", "one/1")
