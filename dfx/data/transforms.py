@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -37,9 +38,16 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     Returns:
         float32 [b, 3, h, w].
     """
-    mean = images.new_tensor(preprocessing.mean, dtype=torch.float32).view(3, 1, 1)
-    std = images.new_tensor(preprocessing.std, dtype=torch.float32).view(3, 1, 1)
+    mean = device_constant(preprocessing.mean, images.device).view(3, 1, 1)
+    std = device_constant(preprocessing.std, images.device).view(3, 1, 1)
     return images.float().div_(255).sub_(mean).div_(std)
+
+
+@lru_cache(maxsize=64)
+def device_constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Some numbers as float32 [n] on a device, copied there once: each copy would wait for it."""
+    with torch.inference_mode(mode=False):
+        return torch.tensor(values, device=device)
 
 
 @dataclass(frozen=True, slots=True)

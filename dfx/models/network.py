@@ -116,7 +116,7 @@ def try_image_size(module: nn.Module, name: str, image_size_px: int) -> None:
 
 
 def find_settings(name: str) -> PretrainedCfg | None:
-    """timm's settings of an architecture; of one that was renamed, those of its new name."""
+    """The settings timm has of an architecture; of a renamed one, those of its new name."""
     settings: PretrainedCfg | None = timm.get_pretrained_cfg(name)
     if settings is None and timm.is_model(name):
         with torch.device("meta"):

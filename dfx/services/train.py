@@ -47,13 +47,13 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
     machine = resolve_machine(configuration.config)
     config = machine.config
     listed = list_data(config)
+    notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
+    network = build(config)
     folder = find_home(home)
     is_new = not folder.exists()
     with open_store(folder, create=True) as store:
         if is_new:
             notify(Notice(f"runs are kept in {folder}"))
-        notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
-        network = build(config)
         run, attempt = store.create_run(
             experiment=configuration.name,
             config=config,

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from dfx.data.loading import EVALUATION_EPOCH, Batch, ImageLoader, explain_lost_workers
 from dfx.data.randomness import derive_seed
+from dfx.data.transforms import device_constant
 from dfx.errors import TrainingDiverged
 from dfx.evaluation.inference import Scores, forward
 from dfx.evaluation.metrics import measure
@@ -134,7 +135,7 @@ def _train_epoch(
     batches = loader.batches(state.epoch, start=state.batch)
     while state.batch < len(plan) and not should_stop():
         group = plan[state.batch : state.batch + recipe.accumulate]
-        _step(state, [next(batches) for _ in group], recipe)
+        train_step(state, [next(batches) for _ in group], recipe)
         state.batch += len(group)
         state.step += 1
         done = state.batch == len(plan)
@@ -152,12 +153,15 @@ def _train_epoch(
     state.read_watch(training=True)
 
 
-def _step(state: TrainingState, batches: list[Batch], recipe: Recipe) -> None:
-    """One optimiser step over some batches, each weighing by its number of samples."""
+def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe) -> None:
+    """One optimiser step over some batches, each weighing by its number of samples.
+
+    Nothing in it waits for the device. The caller counts the step.
+    """
     # Dropout and stochastic depth draw from torch's own generator.
     torch.manual_seed(derive_seed("step", recipe.seed, state.step))
     samples = sum(len(batch.labels) for batch in batches)
-    weights = torch.tensor(recipe.class_weights, device=state.device)
+    weights = device_constant(recipe.class_weights, state.device)
     for batch in batches:
         images = batch.images.to(state.device, non_blocking=True)
         labels = batch.labels.to(state.device, non_blocking=True)
