@@ -5,7 +5,7 @@ Self-Blended Images", CVPR 2022): one photograph gives both source and target, s
 traces of the forgery tells it from a real one. Those traces are what a face swap leaves: a face
 rendered at a lower resolution, a little out of place, with colours that do not match its
 surroundings, under a soft mask. Resampling wipes out the camera's own grain inside the face; in
-its place comes coarser grain, from none to too much, so that file size favours neither class.
+its place comes coarser grain, from none to too much, so that file size tells next to nothing.
 
 Where the face is comes from ``portrait``, the photograph from ``camera``.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -80,7 +81,10 @@ def _numbered_card(wanted: str) -> torch.device:
 
 
 def _find_card() -> str | None:
-    """What the NVIDIA driver says of the first card, without torch; None where there is none."""
+    """What the NVIDIA driver says of the first card, without torch; None where there is none or none shall be used."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}:
+        # Hidden on purpose, so that torch not finding it is as it should be.
+        return None
     program = shutil.which("nvidia-smi") or "/usr/lib/wsl/lib/nvidia-smi"
     if Path(program).is_file():
         try:

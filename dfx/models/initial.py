@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import timm
 import torch
@@ -102,22 +103,21 @@ def _build(
     settings = find_settings(name)
     if settings is None or not settings.has_weights:
         raise WeightsError(f"timm has no published weights of {name}", hint=_OTHER_WAYS)
-    cached = _find_in_cache(settings.hf_hub_id)
+    cached = _find_in_cache(settings)
     try:
         # With a file at hand timm asks no server, which offline would take it most of a minute.
-        module = create(pretrained=True, pretrained_file=cached)
+        module = create(pretrained=True, pretrained_file=cached if settings.hf_hub_id else None)
     except (OSError, HTTPError) as error:  # what the hub's client and urllib raise, all of them
         raise WeightsError(
             f"the published weights of {name} cannot be downloaded: {first_line(error)}",
             hint=_OTHER_WAYS,
         ) from None
     except (SafetensorError, RuntimeError, pickle.UnpicklingError) as error:
-        damaged = cached or _find_in_cache(settings.hf_hub_id)
         raise WeightsError(
             f"the published weights of {name} were downloaded damaged: {first_line(error)}",
-            hint=f"remove {damaged} to have them downloaded anew; or {_OTHER_WAYS}",
+            hint=f"remove {_find_in_cache(settings)} to have them downloaded anew; or {_OTHER_WAYS}",
         ) from None
-    return Network(module, _describe_published(settings, _find_in_cache(settings.hf_hub_id)))
+    return Network(module, _describe_published(settings, _find_in_cache(settings)))
 
 
 def load_weights_file(module: nn.Module, path: Path, name: str) -> dict[str, Any]:
@@ -205,14 +205,16 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): tensor for key, tensor in content.items()}
 
 
-def _find_in_cache(hub_id: str | None) -> Path | None:
-    """The published weights in the hub's cache, if they were downloaded before."""
-    if not hub_id:
-        return None
-    for filename in ("model.safetensors", "pytorch_model.bin"):
-        cached = try_to_load_from_cache(hub_id, filename)
-        if isinstance(cached, str):
-            return Path(cached)
+def _find_in_cache(settings: PretrainedCfg) -> Path | None:
+    """The published weights, if they were downloaded before."""
+    if settings.hf_hub_id:
+        for filename in ("model.safetensors", "pytorch_model.bin"):
+            cached = try_to_load_from_cache(settings.hf_hub_id, filename)
+            if isinstance(cached, str):
+                return Path(cached)
+    elif isinstance(settings.url, str):
+        file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(settings.url).path).name
+        return file if file.is_file() else None
     return None
 
 

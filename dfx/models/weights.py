@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -159,7 +160,10 @@ def read_tensors(path: Path) -> dict[str, Any]:
         WeightsError: Where it cannot be read so.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of files that are not its own torch warns, and then raises.
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(
             f"weights file {str(path)!r} does not exist", hint="check the path"

@@ -54,7 +54,7 @@ class TestArchitecture:
         settings = find_settings("xception")
 
         assert settings is not None
-        assert (settings.architecture, settings.has_weights) == ("legacy_xception", True)
+        assert settings.architecture == "legacy_xception" and settings.has_weights
 
     def test_an_encoder_without_a_last_layer_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
@@ -87,7 +87,7 @@ class TestModule:
     @pytest.mark.parametrize("key", ["drop_rate", "drop_path_rate"])
     def test_drops_what_was_asked_for(self, key: str) -> None:
         """In training mode, and only there."""
-        module = create_module("test_resnet", image_size_px=64, **{key: 0.5})  # type: ignore[arg-type]
+        module = create_module("test_efficientnet", image_size_px=64, **{key: 0.5})  # type: ignore[arg-type]
         images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         module.train()
         for layer in module.modules():
