@@ -22,7 +22,7 @@ SEED = 1
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "demo-b4": {},
-    "demo-small": {"model.name": "resnet10t", "optim.lr": 1e-3, "train.epochs": 8},
+    "demo-small": {"model.name": "resnet10t", "optim.lr": 1e-3, "train.epochs": 10},
 }
 """What each experiment changes in `experiments/demo.toml`."""
 
