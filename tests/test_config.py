@@ -53,17 +53,52 @@ REFERENCE = {
 }
 """The reference recipe, as the design has it."""
 
-NAMES = """
-data.root data.image_size data.batch_size data.workers data.pin_memory data.limit data.on_bad_image
-augment.horizontal_flip augment.rotation_degrees augment.brightness augment.contrast augment.jpeg
-augment.blur augment.resize augment.noise model.name model.pretrained model.weights_file
-model.drop_rate model.drop_path_rate model.grad_checkpointing optim.lr optim.weight_decay
-optim.schedule optim.warmup_epochs optim.step_epochs optim.step_gamma train.epochs train.seed
-train.device train.threads train.precision train.select_by train.early_stopping_patience
-train.early_stopping_min_delta train.freeze_epochs train.accumulate train.clip_grad_norm
-train.label_smoothing train.class_weights train.ema train.checkpoint_minutes train.deterministic
-evaluate.threshold
-""".split()
+NAMES = [
+    "data.root",
+    "data.image_size",
+    "data.batch_size",
+    "data.workers",
+    "data.pin_memory",
+    "data.limit",
+    "data.on_bad_image",
+    "augment.horizontal_flip",
+    "augment.rotation_degrees",
+    "augment.brightness",
+    "augment.contrast",
+    "augment.jpeg",
+    "augment.blur",
+    "augment.resize",
+    "augment.noise",
+    "model.name",
+    "model.pretrained",
+    "model.weights_file",
+    "model.drop_rate",
+    "model.drop_path_rate",
+    "model.grad_checkpointing",
+    "optim.lr",
+    "optim.weight_decay",
+    "optim.schedule",
+    "optim.warmup_epochs",
+    "optim.step_epochs",
+    "optim.step_gamma",
+    "train.epochs",
+    "train.seed",
+    "train.device",
+    "train.threads",
+    "train.precision",
+    "train.select_by",
+    "train.early_stopping_patience",
+    "train.early_stopping_min_delta",
+    "train.freeze_epochs",
+    "train.accumulate",
+    "train.clip_grad_norm",
+    "train.label_smoothing",
+    "train.class_weights",
+    "train.ema",
+    "train.checkpoint_minutes",
+    "train.deterministic",
+    "evaluate.threshold",
+]
 """What scripts may rely on."""
 
 
@@ -76,7 +111,7 @@ class TestKeys:
     def test_the_defaults_are_the_reference_recipe(self) -> None:
         flat = ExperimentConfig().flat()
 
-        assert REFERENCE == {key: flat[key] for key in REFERENCE}
+        assert {key: flat[key] for key in REFERENCE} == REFERENCE
 
     @pytest.mark.parametrize("name", NAMES)
     def test_names_that_scripts_rely_on(self, name: str) -> None:
@@ -133,7 +168,9 @@ class TestKeys:
             nest({key: 1})
 
     def test_an_unknown_section_names_the_nearest(self) -> None:
-        with pytest.raises(ConfigError, match="unknown configuration section 'optimizer'") as caught:
+        with pytest.raises(
+            ConfigError, match="unknown configuration section 'optimizer'"
+        ) as caught:
             parse_config({"optimizer": {"lr": 1}})
 
         assert caught.value.hint == "did you mean 'optim'?"
@@ -193,7 +230,7 @@ class TestValues:
             parse_config(nest({key: value}), where=" in x.toml")
 
         message = str(caught.value)
-        assert key in message and repr(value) in message or str(value) in message
+        assert (key in message and repr(value) in message) or str(value) in message
         assert words in message
         assert message.endswith(" in x.toml") and "pydantic" not in message
 
@@ -225,7 +262,9 @@ class TestValues:
         assert all(key in str(caught.value) for key in values if key != "model.pretrained")
 
     def test_freezing_goes_with_a_weights_file(self) -> None:
-        config = change(train__freeze_epochs=1, model__pretrained=False, model__weights_file="w.pth")
+        config = change(
+            train__freeze_epochs=1, model__pretrained=False, model__weights_file="w.pth"
+        )
 
         assert config.train.freeze_epochs == 1
 
@@ -277,10 +316,9 @@ class TestDigest:
 
 DEFAULT_DIGEST = "sha256:b1c17d78350d36e7e3195041315299265bb6e1431dcdf08388cba67ccd18811b"
 
-OTHER: dict[str, Any] = {
-    key: value
-    for key, value in {
-        **{key: "other" for key in ("data.root", "model.name", "model.weights_file")},
+OTHER: dict[str, Any] = dict(
+    {
+        **dict.fromkeys(("data.root", "model.name", "model.weights_file"), "other"),
         "data.pin_memory": False,
         "data.limit": 7,
         "data.on_bad_image": "fail",
@@ -295,9 +333,7 @@ OTHER: dict[str, Any] = {
         "train.deterministic": True,
         "evaluate.threshold": "balanced",
         **{
-            key: value + 1
-            for key, value in ExperimentConfig().flat().items()
-            if type(value) is int
+            key: value + 1 for key, value in ExperimentConfig().flat().items() if type(value) is int
         },
         **{
             key: value / 2 + 0.01
@@ -305,7 +341,7 @@ OTHER: dict[str, Any] = {
             if type(value) is float and key != "evaluate.threshold"
         },
     }.items()
-}
+)
 
 
 class TestStoredForm:

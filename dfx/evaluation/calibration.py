@@ -58,4 +58,6 @@ def fit_threshold(
         return float(np.nextafter(p_deepfake.max(), 2))
     # Half-way to the next lower score, so that rounding on another machine flips no verdict.
     below = thresholds[best + 1] if best + 1 < len(thresholds) else 0.0
-    return float((thresholds[best] + below) / 2)
+    middle = (thresholds[best] + below) / 2
+    # Between two neighbouring numbers there is none: the half would be one of them.
+    return float(middle if middle > below else thresholds[best])

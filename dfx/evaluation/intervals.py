@@ -29,4 +29,6 @@ def wilson_interval(right: int, total: int, *, level: float = 0.95) -> tuple[flo
     centre = share + z * z / (2 * total)
     spread = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # Rounding alone could put an end on the wrong side of the share, or outside [0, 1].
+    low, high = (centre - spread) / scale, (centre + spread) / scale
+    return max(0.0, min(share, low)), min(1.0, max(share, high))

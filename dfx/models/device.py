@@ -81,7 +81,7 @@ def _numbered_card(wanted: str) -> torch.device:
 
 
 def _find_card() -> str | None:
-    """What the NVIDIA driver says of the first card, without torch; None where there is none or none shall be used."""
+    """What the NVIDIA driver says of the first card, without torch; None where none may be used."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}:
         # Hidden on purpose, so that torch not finding it is as it should be.
         return None

@@ -115,7 +115,7 @@ def _build(
     except (SafetensorError, RuntimeError, pickle.UnpicklingError) as error:
         raise WeightsError(
             f"the published weights of {name} were downloaded damaged: {first_line(error)}",
-            hint=f"remove {_find_in_cache(settings)} to have them downloaded anew; or {_OTHER_WAYS}",
+            hint=f"remove {_find_in_cache(settings)} to download them anew; or {_OTHER_WAYS}",
         ) from None
     return Network(module, _describe_published(settings, _find_in_cache(settings)))
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def write_durably(path: Path, data: bytes) -> str:
         draft.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise TrainingFailed(
             f"cannot write {path} ({len(data):,} bytes): {error.strerror or error}",
             hint="free some space, then `dfx resume`; the checkpoint before it stands",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,11 +88,13 @@ def fit(
             state.restart_watch()
             yield from _train_epoch(state, train, recipe, pace, should_stop)
             if should_stop():
+                _check_sound(state)
                 yield Stopping()
                 return
             collected: list[tuple[Batch, Tensor]] = []
             yield from _validate(state, validation, recipe, pace, should_stop, collected)
             if should_stop():
+                _check_sound(state)
                 yield Stopping()
                 return
             yield _finish_epoch(state, train, recipe, collected)
@@ -145,7 +148,7 @@ def _train_epoch(
             state.read_watch(training=True)
             yield _progress(state, recipe, "training", state.batch, len(plan), loss, accuracy)
         if pace.is_snapshot_due():
-            _read_tally(state.tally, 1, state.epoch)
+            _check_sound(state)
             state.read_watch(training=True)
             yield SnapshotDue()
             pace.note_snapshot()
@@ -209,12 +212,13 @@ def _validate(
     """Scores the validation images into `collected`."""
     state.scored_module.eval()
     plan = loader.plan(EVALUATION_EPOCH)
-    tally = Tally(state.device)
+    tally = Tally(state.device, after=state.tally)
+    last_step = state.step - 1
     written = False
     for done, batch in enumerate(loader.batches(), start=1):
         logits = _score(state, batch, recipe)
         labels = batch.labels.to(state.device, non_blocking=True)
-        tally.add(cross_entropy(logits, labels, reduction="none"), logits, labels, step=state.step)
+        tally.add(cross_entropy(logits, labels, reduction="none"), logits, labels, step=last_step)
         collected.append((batch._replace(images=batch.images[:0]), logits))
         if done == len(plan) or pace.is_progress_due():
             samples = sum(map(len, plan[:done]))
@@ -223,6 +227,7 @@ def _validate(
             yield _progress(state, recipe, "validation", done, len(plan), loss, accuracy)
         if not written and pace.is_snapshot_due():
             # Validation changes nothing, so one snapshot of the finished training is enough.
+            _check_sound(state)
             yield SnapshotDue()
             pace.note_snapshot()
             written = True
@@ -267,16 +272,34 @@ def _finish_epoch(
 
 
 def _read_tally(tally: Tally, samples: int, epoch: int) -> tuple[float, float]:
-    """Mean loss and accuracy; the one place that waits for the device."""
+    """Mean loss and accuracy. Waits for the device."""
     loss, right, bad_step, last_finite = tally.read()
     if bad_step is not None:
-        raise TrainingDiverged(
-            f"the loss is no longer finite in epoch {epoch}, step {bad_step + 1};"
-            f" the last finite one was {last_finite:.6g}",
-            hint="lower optim.lr, set train.clip_grad_norm=1, or use train.precision=float32;"
-            " the last good checkpoint stands",
-        )
+        raise _divergence("loss is", epoch, bad_step + 1, last_finite)
     return loss / samples, right / samples
+
+
+def _check_sound(state: TrainingState) -> None:
+    """Lets no state be written that could not go on. Waits for the device.
+
+    The loss of a step says nothing about the weights that the same step made.
+    """
+    _read_tally(state.tally, 1, state.epoch)
+    weights = state.module.parameters()
+    if not torch.stack([weight.isfinite().all() for weight in weights]).all():
+        raise _divergence("weights are", state.epoch, state.step, state.tally.read()[3])
+
+
+def _divergence(what: str, epoch: int, step: int, last_finite: float) -> TrainingDiverged:
+    loss = "one" if what == "loss is" else "loss"
+    before = f"the last finite {loss} was {last_finite:.6g}"
+    if math.isnan(last_finite):
+        before = "it never was"
+    return TrainingDiverged(
+        f"the {what} no longer finite in epoch {epoch}, step {step}; {before}",
+        hint="lower optim.lr, set train.clip_grad_norm=1, or use train.precision=float32;"
+        " the last good checkpoint stands",
+    )
 
 
 def _progress(

@@ -82,7 +82,7 @@ class TrainingState:
         self.seconds = 0.0
         self.training_seconds = 0.0
         self.selection = selection
-        self.tally = Tally(self.device)
+        self.tally = Tally(self.device, after=self.tally)
 
     def dump(self) -> dict[str, Any]:
         """Tensors and plain values for a checkpoint."""
@@ -124,11 +124,17 @@ class Tally:
     Attributes:
         sums: [4]: loss times samples, right answers, the first step whose loss was not finite or
             -1, the last finite loss. float64, float32 where the device has no more.
+
+    Args:
+        device: Where the sums are.
+        after: The tally before, whose last finite loss stands until there is another.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, after: Tally | None = None) -> None:
         dtype = torch.float32 if device.type == "mps" else torch.float64
         self.sums = torch.tensor([0.0, 0.0, -1.0, torch.nan], dtype=dtype, device=device)
+        if after:
+            self.sums[3] = after.sums[3]
 
     @torch.no_grad()
     def add(self, losses: Tensor, logits: Tensor, labels: Tensor, *, step: int) -> None:

@@ -146,14 +146,14 @@ def test_completed_run_goes_further(dfx: Command, whole: Path) -> None:
     assert [a["settings"]["train.epochs"] for a in shown["attempts"]] == [EPOCHS, EPOCHS + 1]
 
 
-def test_fewer_epochs_than_are_done_is_refused(dfx: Command, whole: Path) -> None:  # noqa: ARG001
+def test_fewer_epochs_than_are_done_is_refused(dfx: Command, whole: Path) -> None:
     outcome = dfx("resume", "one/1", "--epochs", 1)
 
     assert outcome.code == 2
     assert f"has finished {EPOCHS}" in outcome.stderr
 
 
-def test_recipe_cannot_change(dfx: Command, whole: Path) -> None:  # noqa: ARG001
+def test_recipe_cannot_change(dfx: Command, whole: Path) -> None:
     """The difference is shown."""
     outcome = dfx("resume", "one/1", "--epochs", 9, "--set", "optim.lr=0.5")
 

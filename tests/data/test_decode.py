@@ -31,7 +31,7 @@ STORED: dict[int, Callable[[Samples], Samples]] = {
     3: lambda u: u[::-1, ::-1],
     4: lambda u: u[::-1],
     5: lambda u: u.transpose(1, 0, 2),
-    6: lambda u: np.rot90(u),
+    6: np.rot90,
     7: lambda u: u[::-1, ::-1].transpose(1, 0, 2),
     8: lambda u: np.rot90(u, -1),
 }
@@ -51,7 +51,9 @@ def make_png(
     extra: bytes = b"",
 ) -> bytes:
     """A 16-bit PNG, which Pillow itself cannot write in colour; without samples, only a header."""
-    width, height = size or ((samples.shape[1], samples.shape[0]) if samples is not None else (1, 1))
+    width, height = size or (
+        (samples.shape[1], samples.shape[0]) if samples is not None else (1, 1)
+    )
     header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
     rows = b"" if samples is None else b"".join(b"\0" + r.astype(">u2").tobytes() for r in samples)
     return (
@@ -198,9 +200,7 @@ class TestSampleFormats:
         ("samples", "expected"),
         [([0.0, 0.5, 1.0], [0, 127, 255]), ([0.0, 2.0, 300.0], [0, 2, 255])],
     )
-    def test_floats_reach_to_1_or_to_255(
-        self, samples: list[float], expected: list[int]
-    ) -> None:
+    def test_floats_reach_to_1_or_to_255(self, samples: list[float], expected: list[int]) -> None:
         data = encode(Image.fromarray(np.array([samples], np.float32)), "TIFF")
 
         assert pixels(data)[0, :, 0].tolist() == expected
@@ -392,7 +392,7 @@ class TestWarnings:
     """Says that it is animated, with no frames."""
 
     def test_pillow_does_warn_of_this_file(self) -> None:
-        with pytest.warns(UserWarning):
+        with pytest.warns(UserWarning, match="EXIF|exif|TIFF|tag"):
             Image.open(io.BytesIO(self.ODD)).load()
 
     def test_none_comes_from_threads_and_the_filters_stay(self) -> None:

@@ -53,7 +53,7 @@ class TestLabels:
 
 class TestFiles:
     def test_hidden_ones_are_passed_over(self, tmp_path: Path, draw_split: DrawSplit) -> None:
-        """macOS leaves `._x.jpg` beside `x.jpg`; notebooks leave folders."""
+        """MacOS leaves `._x.jpg` beside `x.jpg`; notebooks leave folders."""
         draw_split(tmp_path, real=1, deepfake=1)
         (tmp_path / "train/real/._0.png").write_bytes(b"\0\5\x16\7")
         (tmp_path / "train/real/.cache").mkdir()
@@ -82,9 +82,7 @@ class TestFiles:
 
         assert list(labels(tmp_path / "train"))[:2] == ["real/0.png", "real/person a/0.png"]
 
-    def test_a_linked_class_folder_is_followed(
-        self, tmp_path: Path, draw_split: DrawSplit
-    ) -> None:
+    def test_a_linked_class_folder_is_followed(self, tmp_path: Path, draw_split: DrawSplit) -> None:
         draw_split(tmp_path, real=1)
         draw_split(tmp_path / "elsewhere", faces=2)
         (tmp_path / "train/deepfake").symlink_to(tmp_path / "elsewhere/train/faces")
@@ -121,7 +119,9 @@ class TestWhatIsWrongWithAClass:
     def test_twice(self, tmp_path: Path, draw_split: DrawSplit) -> None:
         draw_split(tmp_path, real=1, deepfake=1, fake=1)
 
-        self.check(tmp_path, "holds both 'deepfake' and 'fake', the same class twice", "one of them")
+        self.check(
+            tmp_path, "holds both 'deepfake' and 'fake', the same class twice", "one of them"
+        )
 
     def test_twice_in_another_case(self, tmp_path: Path, draw_split: DrawSplit) -> None:
         draw_split(tmp_path, real=1, Real=1, deepfake=1)
@@ -132,9 +132,7 @@ class TestWhatIsWrongWithAClass:
         ("name", "hint"),
         [("deepfakes", "'deepfake'"), ("reals", "'real'"), ("cats", "move it elsewhere")],
     )
-    def test_unknown(
-        self, name: str, hint: str, tmp_path: Path, draw_split: DrawSplit
-    ) -> None:
+    def test_unknown(self, name: str, hint: str, tmp_path: Path, draw_split: DrawSplit) -> None:
         draw_split(tmp_path, real=1, deepfake=1, **{name: 1})
 
         self.check(tmp_path, f"{name!r} is no class; expected the folders 'real' and", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -61,7 +62,7 @@ class TestListing:
         draw_split(tmp_path, real=12, deepfake=12)
         taken = [set(names(tmp_path, limit)) for limit in range(1, 13)]
 
-        assert all(smaller < larger for smaller, larger in zip(taken, taken[1:], strict=False))
+        assert all(smaller < larger for smaller, larger in itertools.pairwise(taken))
         assert taken[-1] == set(names(tmp_path))
 
     def test_a_limit_takes_from_everywhere(self, tmp_path: Path, draw_split: DrawSplit) -> None:
@@ -212,9 +213,7 @@ class TestDamagedImages:
             ("pipe", "not a regular file"),
         ],
     )
-    def test_reasons(
-        self, kind: str, reason: str, tmp_path: Path, draw_split: DrawSplit
-    ) -> None:
+    def test_reasons(self, kind: str, reason: str, tmp_path: Path, draw_split: DrawSplit) -> None:
         """Each is passed over with its reason, and none keeps the check waiting."""
         draw_split(tmp_path, real=1, deepfake=1)
         path = tmp_path / "train/real/odd  name.jpg"
@@ -378,10 +377,8 @@ class TestMemory:
         with pytest.raises(StoreError, match=r"cannot write .*file/memory\.tsv: "):
             check(tmp_path, memory=tmp_path / "file" / "memory.tsv")
 
-    def test_two_processes_at_once_do_no_harm(
-        self, tmp_path: Path, draw_split: DrawSplit
-    ) -> None:
-        """Whoever writes last wins; the file is whole at any time, and nobody reads a wrong line."""
+    def test_two_processes_at_once_do_no_harm(self, tmp_path: Path, draw_split: DrawSplit) -> None:
+        """Whoever writes last wins; the file is whole at any time; nobody reads a wrong line."""
         memory = tmp_path / "memory.tsv"
         code = (
             "import sys; from pathlib import Path\n"

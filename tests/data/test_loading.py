@@ -54,9 +54,7 @@ def open_loader(
     augmentation: Augmentation | None = AUGMENTATION,
 ) -> ImageLoader:
     dataset = ImageDataset(images, image_size_px=32, augmentation=augmentation, seed=seed)
-    return ImageLoader(
-        dataset, batch_size=batch_size, workers=workers, pin_memory=False, seed=seed
-    )
+    return ImageLoader(dataset, batch_size=batch_size, workers=workers, pin_memory=False, seed=seed)
 
 
 def plain(batches: Iterator[Batch]) -> list[tuple[list[int], list[int], bytes]]:
@@ -107,9 +105,7 @@ class TestStream:
             for epoch in (1, 2, EVALUATION_EPOCH):
                 assert [b.indices.tolist() for b in loader.batches(epoch)] == loader.plan(epoch)
 
-    def test_of_the_evaluation_is_the_index_as_it_is(
-        self, images: tuple[ListedImage, ...]
-    ) -> None:
+    def test_of_the_evaluation_is_the_index_as_it_is(self, images: tuple[ListedImage, ...]) -> None:
         """In order, not augmented, whatever the seed."""
         with open_loader(images) as augmented, open_loader(images, augmentation=None) as bare:
             found = list(augmented.batches())
@@ -137,9 +133,7 @@ class TestStream:
 
         assert all(first[index] != other[index] for index in range(18))
 
-    def test_pixels_differ_by_sample(
-        self, tmp_path: Path, images: tuple[ListedImage, ...]
-    ) -> None:
+    def test_pixels_differ_by_sample(self, tmp_path: Path, images: tuple[ListedImage, ...]) -> None:
         """The same picture twice is augmented in two ways."""
         twins = (images[0], images[0])
         found = self.by_sample(twins, 1, 3)
@@ -187,9 +181,7 @@ class TestBadImages:
 
 class TestWorkers:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_survive_signals(
-        self, number: signal.Signals, images: tuple[ListedImage, ...]
-    ) -> None:
+    def test_survive_signals(self, number: signal.Signals, images: tuple[ListedImage, ...]) -> None:
         """Ctrl-C in a terminal reaches the whole group; only the parent decides what it means."""
         with open_loader(images) as loader:
             expected = plain(loader.batches(1))
@@ -281,10 +273,8 @@ class TestWorkers:
 
         assert (process.returncode, out) == (0, "over\n")
 
-    def test_one_that_is_killed_is_an_error_in_words(
-        self, images: tuple[ListedImage, ...]
-    ) -> None:
-        """Out of memory, say. The exit code and the hint are the user's way out, not a traceback."""
+    def test_one_that_is_killed_is_an_error_in_words(self, images: tuple[ListedImage, ...]) -> None:
+        """Out of memory, say. Exit code and hint are the user's way out, not a traceback."""
         before = set(multiprocessing.active_children())
 
         def lose_workers() -> None:
@@ -302,5 +292,5 @@ class TestWorkers:
         assert set(multiprocessing.active_children()) == before
 
     def test_other_errors_keep_their_words(self) -> None:
-        with pytest.raises(RuntimeError, match="^something else$"), explain_lost_workers():
+        with pytest.raises(RuntimeError, match=r"^something else$"), explain_lost_workers():
             raise RuntimeError("something else")

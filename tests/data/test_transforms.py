@@ -66,9 +66,9 @@ class TestPrepare:
     def test_is_torchvisions_antialiased_bicubic_resize(self, size: tuple[int, int]) -> None:
         """Of the whole image, its proportions let go."""
         image = picture(*size)
-        expected = reference.Resize(
-            (48, 48), reference.InterpolationMode.BICUBIC, antialias=True
-        )(image)
+        expected = reference.Resize((48, 48), reference.InterpolationMode.BICUBIC, antialias=True)(
+            image
+        )
 
         assert prepare(image, 48).equal(reference.PILToTensor()(expected))
 
@@ -166,7 +166,9 @@ class TestAugmentation:
         for index in range(200):
             found = apply(replace(NONE, **{name: 0.2}), index, image)[0].float()
             dark, bright = found[0, 0], found[0, -1]
-            factors.append(float(bright - dark) / 100 if name == "contrast" else float(bright) / 150)
+            factors.append(
+                float(bright - dark) / 100 if name == "contrast" else float(bright) / 150
+            )
 
         assert 0.79 < min(factors) < 0.83
         assert 1.17 < max(factors) < 1.21

@@ -98,7 +98,8 @@ class TestWithACardThatTorchCannotUse:
 
     @pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
     @pytest.mark.parametrize(
-        "line", ["echo 'No devices were found'", "echo 'NVIDIA-SMI has failed' >&2; exit 9", "exit 6"]
+        "line",
+        ["echo 'No devices were found'", "echo 'NVIDIA-SMI has failed' >&2; exit 9", "exit 6"],
     )
     def test_a_driver_without_a_card_is_none(self, line: str, no_card: Path) -> None:
         write_program(no_card, line)

@@ -124,7 +124,9 @@ class TestWeightsFile:
     def test_of_another_architecture(self, name: str, write_weights: WriteWeights) -> None:
         path = write_weights(name)
 
-        with pytest.raises(WeightsError, match="does not hold weights of test_vit: lacks") as caught:
+        with pytest.raises(
+            WeightsError, match="does not hold weights of test_vit: lacks"
+        ) as caught:
             build("test_vit", weights_file=str(path))
 
         assert str(path) in str(caught.value)
@@ -316,7 +318,7 @@ class TestPublished:
         assert list((tmp_path / "hf").rglob("model.safetensors")) == []
 
     def test_that_are_no_weights(self, hub: Any, tmp_path: Path) -> None:
-        hub.files = {path: b"<html>log in first</html>" * 9 for path in hub.files}
+        hub.files = dict.fromkeys(hub.files, b"<html>log in first</html>" * 9)
         result = build_elsewhere(tmp_path / "hf", HF_ENDPOINT=hub.url)
 
         assert "published weights of test_resnet were downloaded damaged" in result["error"]

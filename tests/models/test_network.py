@@ -84,10 +84,12 @@ class TestModule:
         assert sum(p.numel() for p in module.parameters()) == pytest.approx(17.55e6, rel=0.01)
         set_grad_checkpointing(module, "efficientnet_b4", on=True)
 
-    @pytest.mark.parametrize("key", ["drop_rate", "drop_path_rate"])
-    def test_drops_what_was_asked_for(self, key: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "key"), [("test_efficientnet", "drop_rate"), ("test_vit", "drop_path_rate")]
+    )
+    def test_drops_what_was_asked_for(self, name: str, key: str) -> None:
         """In training mode, and only there."""
-        module = create_module("test_efficientnet", image_size_px=64, **{key: 0.5})  # type: ignore[arg-type]
+        module = create_module(name, image_size_px=64, **{key: 0.5})  # type: ignore[arg-type]
         images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         module.train()
         for layer in module.modules():
