@@ -160,7 +160,7 @@ def test_divergence_fails_the_run_in_words(dfx: Command, faces: Path) -> None:
 
     assert outcome.code == 6
     assert "no longer finite in epoch 1, step" in outcome.stderr
-    assert "finite loss" in outcome.stderr
+    assert "the last finite one was" in outcome.stderr
     assert row["status"] == "failed"
 
 

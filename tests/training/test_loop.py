@@ -639,4 +639,9 @@ class TestTally:
         assert tally.read()[2] == 0
 
 
-PINNED_LOSSES: list[tuple[float, float]] = []
+PINNED_LOSSES = [
+    (0.610483, 0.513223),
+    (0.489104, 0.469358),
+    (0.47045, 0.469358),
+    (0.47045, 0.469358),
+]
