@@ -111,7 +111,7 @@ class ModelConfig(Section):
     drop_rate: float = _key("recipe", 0.0, "dropout before the last layer", ge=0, lt=1)
     drop_path_rate: float = _key("recipe", 0.0, "probability of skipping a block", ge=0, lt=1)
     grad_checkpointing: StrictBool = _key(
-        "machine", False, "recompute activations in the backward pass: less memory, more time"
+        "recipe", False, "recompute activations in the backward pass: less memory, more time"
     )
 
 
@@ -294,15 +294,11 @@ def check_key(key: str, *, where: str = "") -> None:
     )
 
 
-def parse_config(tree: Mapping[str, Any], *, where: str = "") -> ExperimentConfig:
-    """Validates a tree of sections.
-
-    Args:
-        tree: Sections with their values; what is missing takes its default.
-        where: What to add to messages, such as the file the tree was read from.
+def check_tree(tree: Mapping[str, Any], *, where: str = "") -> None:
+    """Accepts a tree of sections whose keys all exist; the values are not looked at.
 
     Raises:
-        ConfigError: Naming the key, the value and what was expected.
+        ConfigError: Naming the nearest section or key there is.
     """
     for section, values in tree.items():
         if section not in ExperimentConfig.model_fields:
@@ -318,6 +314,19 @@ def parse_config(tree: Mapping[str, Any], *, where: str = "") -> ExperimentConfi
             )
         for name in values:
             check_key(f"{section}.{name}", where=where)
+
+
+def parse_config(tree: Mapping[str, Any], *, where: str = "") -> ExperimentConfig:
+    """Validates a tree of sections.
+
+    Args:
+        tree: Sections with their values; what is missing takes its default.
+        where: What to add to messages, such as the file the tree was read from.
+
+    Raises:
+        ConfigError: Naming the key, the value and what was expected.
+    """
+    check_tree(tree, where=where)
     try:
         return ExperimentConfig.model_validate(dict(tree))
     except ValidationError as error:

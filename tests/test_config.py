@@ -130,7 +130,6 @@ class TestKeys:
             "data.root",
             "data.workers",
             "data.pin_memory",
-            "model.grad_checkpointing",
             "train.device",
             "train.threads",
             "train.checkpoint_minutes",
@@ -314,7 +313,7 @@ class TestDigest:
         )
 
 
-DEFAULT_DIGEST = "sha256:b1c17d78350d36e7e3195041315299265bb6e1431dcdf08388cba67ccd18811b"
+DEFAULT_DIGEST = "sha256:37054999994da4485eb0d80593649ac893240af597fca43653f3dcb75b9656a9"
 
 OTHER: dict[str, Any] = dict(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -40,4 +41,4 @@ def sample(
     what = f"{report.images} images of {report.image_size_px} pixels, both classes alike"
     how = "written" if report.written else "found as they were"
     print_notice(Notice(f"{report.folder}: {what}, {how}"))
-    print_notice(Notice(f"next: dfx run --name first --data {report.folder} --no-pretrained"))
+    print_notice(Notice(f"next: dfx run --name demo --data {shlex.quote(str(report.folder))}"))

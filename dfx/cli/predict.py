@@ -18,8 +18,9 @@ def predict(
         list[Path], typer.Argument(metavar="IMAGE...", help="Images, or folders of images.")
     ],
     run: Annotated[
-        str, typer.Option("--run", "-r", help="Whose best weights: best, b4-baseline/2, 17.")
-    ] = "best",
+        str | None,
+        typer.Option("--run", "-r", help="Whose best weights, as b4-baseline/2; default: best."),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A weights file, instead of a run.")
     ] = None,

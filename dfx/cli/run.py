@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dfx.cli.options import FormatOption, HomeOption, SetOption
+from dfx.messages import Notice
 from dfx.records import Format
 
 
@@ -77,10 +78,13 @@ def run(
         },
     )
     if dry_run:
+        from dfx.display.console import print_notice
         from dfx.display.formats import emit
         from dfx.display.settings import settings_document, settings_rows, settings_table
         from dfx.services.machine import preview_machine
 
+        if configuration.notice:
+            print_notice(Notice(configuration.notice))
         keys = preview_machine(configuration)
         emit(
             format_,

@@ -71,12 +71,18 @@ class SplitIndex:
         labels = self.labels
         return SplitSummary(
             split=self.split,
-            digest=_digest(f"{image.name}\t{image.bytes}\n" for image, _ in pairs),
+            digest=digest_listing(self.images),
             content_digest=_digest(f"{image.name}\t{sha256}\n" for image, sha256 in pairs),
             real=labels.count(REAL),
             deepfake=labels.count(DEEPFAKE),
             skipped=self.skipped,
         )
+
+
+def digest_listing(images: Iterable[ListedImage]) -> str:
+    """The digest of a split as `SplitSummary` has it: of names, with classes, and sizes."""
+    ordered = sorted(images, key=lambda image: image.name)
+    return _digest(f"{image.name}\t{image.bytes}\n" for image in ordered)
 
 
 def list_split(root: Path, split: Split, *, limit: int | None) -> tuple[ListedImage, ...]:
@@ -217,9 +223,9 @@ def _recall(memory: Path | None) -> dict[str, _Finding]:
         return known
     # Names may hold whatever else `splitlines` takes for the end of a line.
     for line in memory.read_bytes().decode("utf-8", "surrogateescape").split("\n"):
-        parts = line.split("\t", 4)
-        if len(parts) == 5 and parts[0].isdecimal() and parts[1].isdecimal():
-            known[parts[4]] = _Finding(int(parts[0]), int(parts[1]), parts[2], parts[3])
+        parts = line.split("\t", 3)
+        if len(parts) == 4 and parts[0].isdecimal() and parts[1].isdecimal():
+            known[parts[3]] = _Finding(int(parts[0]), int(parts[1]), parts[2], "")
     return known
 
 
@@ -234,13 +240,12 @@ def _remember(
     merged = dict(known)
     for image, finding in zip(images, found, strict=False):
         path = str(image.path.absolute())
-        if "\n" not in path:
+        # What could not be read may be readable tomorrow, and is little to look at again.
+        if "\n" not in path and not finding.error:
             merged[path] = finding
     if merged == known:
         return
-    lines = (
-        f"{f.bytes}\t{f.modified_ns}\t{f.sha256}\t{f.error}\t{path}\n" for path, f in merged.items()
-    )
+    lines = (f"{f.bytes}\t{f.modified_ns}\t{f.sha256}\t{path}\n" for path, f in merged.items())
     draft = memory.with_name(f"{memory.name}.{os.getpid()}")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)

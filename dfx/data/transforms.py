@@ -54,8 +54,8 @@ def device_constant(values: tuple[float, ...], device: torch.device) -> Tensor:
 class Augmentation:
     """Random changes to a training image; the fields are those of `AugmentConfig`.
 
-    The first four work on the decoded image, as a platform would, before it is resized (Wang et
-    al., "CNN-generated images are surprisingly easy to spot… for now", CVPR 2020); the rest on the
+    JPEG, blur, resizing and noise work on the decoded image, as a platform would (Wang et al.,
+    "CNN-generated images are surprisingly easy to spot… for now", CVPR 2020); the rest on the
     resized one. Every draw happens whether or not it is used, so that turning one change on leaves
     the others as they were.
     """

@@ -25,6 +25,7 @@ def run_document(detail: RunDetail) -> dict[str, Any]:
         "created_at": run.created_at,
         "seconds": run.seconds,
         "best_epoch": run.best_epoch,
+        "planned_epochs": planned_epochs(detail),
         "recipe_digest": run.recipe_digest,
         "home": run.home,
         "directory": run.directory,
@@ -38,6 +39,14 @@ def run_document(detail: RunDetail) -> dict[str, Any]:
     }
     plain: dict[str, Any] = to_plain(document)
     return plain
+
+
+def planned_epochs(detail: RunDetail) -> int:
+    """The plan in force: that of the latest attempt."""
+    planned = detail.run.config.train.epochs
+    for attempt in detail.attempts:
+        planned = attempt.settings.get("train.epochs", planned)
+    return planned
 
 
 def _split(split: SplitSummary) -> dict[str, Any]:

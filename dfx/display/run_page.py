@@ -28,6 +28,7 @@ from dfx.display.figures import (
     format_size,
     format_time,
 )
+from dfx.display.run_document import planned_epochs
 from dfx.display.settings import format_value
 from dfx.display.status import resume_command, status_text
 from dfx.display.table import Cell, Column, FoldingTable, facts, unbroken
@@ -76,7 +77,7 @@ def _head(detail: RunDetail, folder: Path) -> Iterator[RenderableType]:
         ("id", f"{run.id}  (uuid {run.uuid})"),
         ("created", format_time(run.created_at)),
         ("time", format_duration(run.seconds)),
-        ("epochs", f"{len(detail.epochs)} of {run.config.train.epochs}, best {best}"),
+        ("epochs", f"{len(detail.epochs)} of {planned_epochs(detail)}, best {best}"),
         ("recipe", format_digest(run.recipe_digest, _DIGEST_LENGTH)),
         ("folder", str(folder)),
     ]

@@ -15,8 +15,9 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 def fit_temperature(scores: Scores) -> float:
     """The temperature that minimises the cross-entropy of the scores.
 
-    One number divides the logits; it changes no verdict at 0.5. Validation sets that are separated
-    without an error have no optimum: the temperature then ends at the lower bound of 0.05.
+    One number divides the logits; it changes no verdict at 0.5. A set that is separated without an
+    error, as small ones often are, has no optimum: the colder, the better. It says nothing of how
+    sure to be, so the temperature then stays 1.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
@@ -29,6 +30,8 @@ def fit_temperature(scores: Scores) -> float:
         return float(-(margins * weights).sum())
 
     low, high = 1 / _HOTTEST, 1 / _COLDEST
+    if slope(high) < 0:
+        return 1.0
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)

@@ -5,6 +5,7 @@ Where its weights come from is `dfx.models.initial`'s matter.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import warnings
 from collections.abc import Mapping
@@ -157,6 +158,24 @@ def set_grad_checkpointing(module: nn.Module, name: str, *, on: bool) -> None:
         raise ConfigError(
             f"model.grad_checkpointing is true, but {name} cannot recompute its activations",
             hint="leave it off: --set model.grad_checkpointing=false",
+        ) from None
+
+
+def check_single_images(module: nn.Module, image_size_px: int) -> None:
+    """Accepts a network that can be trained on one image at a time.
+
+    Raises:
+        ConfigError: Where a batch norm would have a single value to normalise.
+    """
+    image = torch.zeros(1, 3, image_size_px, image_size_px)
+    try:
+        with torch.no_grad():
+            copy.deepcopy(module).train()(image)
+    except ValueError:
+        raise ConfigError(
+            f"data.batch_size is 1 and data.image_size {image_size_px}: batch norm would have a"
+            " single value to normalise",
+            hint="use larger batches or larger images",
         ) from None
 
 

@@ -46,6 +46,7 @@ class Work:
         module: The network, with its initial weights where there is no checkpoint.
         listed: The images of each split.
         saved: The contents of the checkpoint to go on from, or None.
+        renews_patience: Whether early stopping waits anew, since the plan was extended.
         resume_command: What the person types to go on after an interruption.
     """
 
@@ -57,6 +58,7 @@ class Work:
     module: nn.Module
     listed: Mapping[Split, tuple[ListedImage, ...]]
     saved: Mapping[str, Any] | None
+    renews_patience: bool
     resume_command: str
 
 
@@ -113,7 +115,7 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     )
     if work.saved:
         state.load(work.saved)
-        if _was_extended(work):
+        if work.renews_patience:
             state.selection = state.selection.renew_patience()
     _announce_start(work, indices, notify)
     keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
@@ -152,6 +154,8 @@ def _keep(events: Iterator[Event], state: TrainingState, keeper: Keeper, notify:
             case EpochScored():
                 record = keeper.keep_epoch(event, state)
                 notify(EpochFinished(record, epochs, event.improved))
+                if text := estimate.finish_epoch(record.epoch, record.seconds):
+                    notify(Notice(text))
             case Stopping():
                 keeper.keep_snapshot(state)
                 return True
@@ -242,12 +246,6 @@ def _class_weights(labels: list[int]) -> tuple[float, float]:
     return len(labels) / (2 * counts[0]), len(labels) / (2 * counts[1])
 
 
-def _was_extended(work: Work) -> bool:
-    """Whether this attempt plans further than the one before it did."""
-    earlier = work.store.get_detail(work.run.id).attempts[-2:-1]
-    return any(a.settings["train.epochs"] < work.machine.config.train.epochs for a in earlier)
-
-
 def _announce_start(work: Work, indices: Mapping[Split, SplitIndex], notify: Notify) -> None:
     train, val = (indices[split].summarise() for split in _CHECKED_SPLITS)
     notify(
@@ -280,8 +278,9 @@ def _explain_memory(machine: Machine) -> TrainingFailed:
     return TrainingFailed(
         f"out of memory on {machine.device}{used} with batches of {config.data.batch_size} at"
         f" {config.data.image_size} pixels in {machine.precision}",
-        hint="recompute activations with --set model.grad_checkpointing=true, or halve the batches"
-        f" and keep the recipe: --batch-size {max(1, config.data.batch_size // 2)}"
+        hint="start a new run that recomputes activations, --set model.grad_checkpointing=true, or"
+        f" has smaller batches and as many per step:"
+        f" --batch-size {max(1, config.data.batch_size // 2)}"
         f" --set train.accumulate={2 * config.train.accumulate}",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dfx
-from dfx.config import ExperimentConfig, check_key, nest, parse_config
+from dfx.config import ExperimentConfig, check_key, check_tree, nest, parse_config
 from dfx.errors import ConfigError
 from dfx.records import ResolvedKey
 
@@ -136,7 +136,7 @@ def read_file(path: Path) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration file {str(path)!r} is not TOML: {error}") from None
-    parse_config(tree, where=f" in {path}")
+    check_tree(tree, where=f" in {path}")
     return {
         f"{section}.{key}": value
         for section, values in tree.items()

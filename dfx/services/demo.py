@@ -17,6 +17,9 @@ from dfx.services.predict import load_detector, predict
 from dfx.services.resume import resume_run
 from dfx.services.train import start_run
 
+DEVICE = "cpu"
+"""What is shown must not hang on the state of a driver, and takes minutes at the most."""
+
 IMAGES = 1000
 SEED = 1
 
@@ -73,7 +76,7 @@ def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
     winner = groups[0].ranked[0]
     shown = show_run(winner.run, home)
     evaluation = next(e for e in shown.detail.evaluations if e.epoch == winner.best_epoch)
-    detector = load_detector("best", weights_file=None, home=home, device="auto")
+    detector = load_detector("best", weights_file=None, home=home, device=DEVICE)
     images = [
         image
         for class_name in ("real", "deepfake")
@@ -103,7 +106,7 @@ def _train(
     elif before:
         resume_run(before[-1].run, epochs=None, settings=[], home=home, notify=without_report)
     else:
-        values = {"data.root": str(data), **changes}
+        values = {"data.root": str(data), "train.device": DEVICE, **changes}
         flags = {key: ("dfx demo", value) for key, value in values.items()}
         configuration = configure(experiment, file=find_file("demo"), flags=flags)
         start_run(configuration, home=home, notify=without_report)

@@ -11,7 +11,7 @@ _BATCHES = 3
 
 
 class Estimate:
-    """Watches progress and speaks once.
+    """Watches progress and speaks twice: after the first steps, and after the first epoch.
 
     The first progress is left out of the reckoning: it holds the start of the workers.
 
@@ -22,7 +22,7 @@ class Estimate:
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
         self._first: tuple[float, Progress] | None = None
-        self._spoken = False
+        self._spoken = self._told_whole = False
 
     def update(self, progress: Progress) -> str | None:
         """What to say, or None."""
@@ -45,6 +45,14 @@ class Estimate:
             f"about {_in_words(per_epoch)} an epoch and {_in_words(left)} for what is left of"
             f" {self._epochs} epochs, validation apart"
         )
+
+    def finish_epoch(self, epoch: int, seconds: float) -> str | None:
+        """What to say once an epoch with its validation is known; later ones are told by it."""
+        if self._told_whole or epoch >= self._epochs:
+            return None
+        self._spoken = self._told_whole = True
+        left = self._epochs - epoch
+        return f"about {_in_words(seconds * left)} for the remaining {left} epochs at most"
 
 
 def _in_words(seconds: float) -> str:

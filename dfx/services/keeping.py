@@ -16,7 +16,7 @@ from typing import Any
 
 from dfx.config import CONFIG_VERSION, ExperimentConfig, dump_config
 from dfx.data.index import SplitIndex
-from dfx.errors import WeightsError
+from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
@@ -27,6 +27,7 @@ from dfx.records import (
     REAL,
     Attempt,
     CheckpointFile,
+    CheckpointKind,
     EpochRecord,
     Evaluation,
     Preprocessing,
@@ -58,6 +59,9 @@ class Keeper:
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
+        newest = self.store.list_checkpoints(self.run.id, kind="last")[:1]
+        if newest and newest[0].path == self._path_of_last(state):
+            return  # Nothing has happened since; a file that a row names is never written again.
         self.store.record_checkpoint(self.attempt.id, self._write_last(state, finished=None))
         self._prune()
 
@@ -116,10 +120,14 @@ class Keeper:
             "weights": _plain(self.run.weights),
             "epochs": [_plain(asdict(epoch)) for epoch in epochs],
         }
-        name = f"last-e{state.epoch:04d}-s{state.step:08d}-a{self.attempt.number}.pt"
-        return self._write(
-            "last", state.epoch, state.step, name, dump_checkpoint(state.dump(), about)
-        )
+        path = self._path_of_last(state)
+        data = dump_checkpoint(state.dump(), about)
+        return self._write("last", state.epoch, state.step, path, data)
+
+    def _path_of_last(self, state: TrainingState) -> str:
+        """No two states of a run have the same."""
+        where = f"e{state.epoch:04d}-b{state.batch:06d}-s{state.step:08d}"
+        return f"{self.run.directory}/checkpoints/last-{where}-a{self.attempt.number}.pt"
 
     def _write_best(self, event: EpochScored, state: TrainingState) -> CheckpointFile:
         temperature = fit_temperature(event.scores)
@@ -150,7 +158,8 @@ class Keeper:
             config=self.config.flat(),
         )
         name = f"best-e{event.epoch:04d}-a{self.attempt.number}.pt"
-        return self._write("best", event.epoch, event.step, name, dump_weights(weights))
+        path = f"{self.run.directory}/checkpoints/{name}"
+        return self._write("best", event.epoch, event.step, path, dump_weights(weights))
 
     def _write_evaluation(self, event: EpochScored) -> Evaluation:
         path = f"{self.run.directory}/val-e{event.epoch:04d}-a{self.attempt.number}.csv"
@@ -173,8 +182,9 @@ class Keeper:
             created_at=datetime.now(UTC),
         )
 
-    def _write(self, kind: Any, epoch: int, step: int, name: str, data: bytes) -> CheckpointFile:
-        path = f"{self.run.directory}/checkpoints/{name}"
+    def _write(
+        self, kind: CheckpointKind, epoch: int, step: int, path: str, data: bytes
+    ) -> CheckpointFile:
         sha256 = write_durably(self.home / path, data)
         return CheckpointFile(kind, epoch, step, path, len(data), sha256)
 
@@ -201,7 +211,11 @@ def find_good_checkpoint(
     One that is not is passed over with a warning that names both.
 
     Returns:
-        None where there is no good one: the run starts from its first step.
+        None where none was ever written: the run starts from its first step.
+
+    Raises:
+        StoreError: Where there are some, and none is what was written. To start again then would
+            throw away what may only be out of reach.
     """
     bad: WeightsError | None = None
     for file in store.list_checkpoints(run.id, kind="last"):
@@ -215,7 +229,10 @@ def find_good_checkpoint(
             notify(Notice(f"using the one before it instead: {home / file.path}", "warning"))
         return file, content
     if bad:
-        notify(Notice("no good checkpoint is left: starting from the first step", "warning"))
+        raise StoreError(
+            f"no checkpoint of {run.name} is there as it was written",
+            hint=f"put its files back into {home / run.directory}, or start a new run",
+        )
     return None
 
 

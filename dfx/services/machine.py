@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -50,6 +51,8 @@ def resolve_machine(config: ExperimentConfig) -> Machine:
             "train.device": str(device),
             "train.precision": resolve_precision(config.train.precision, device),
             "train.threads": torch.get_num_threads(),
+            # A resume may be typed in another folder.
+            "data.root": str(Path(config.data.root).expanduser().absolute()),
             "data.pin_memory": config.data.pin_memory and device.type == "cuda",
         }
     )

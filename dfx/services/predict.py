@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from dfx.data.decode import decode_image
 from dfx.data.transforms import prepare
-from dfx.errors import ImageError, NotFoundError
+from dfx.errors import ConfigError, ImageError, NotFoundError, StoreError
 from dfx.evaluation.inference import forward, probabilities
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import resolve_device
+from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL, Prediction
 from dfx.services.home import find_home, open_store
@@ -39,12 +40,12 @@ class Detector:
 
 
 def load_detector(
-    reference: str, *, weights_file: Path | None, home: Path | None, device: str
+    reference: str | None, *, weights_file: Path | None, home: Path | None, device: str
 ) -> Detector:
     """Loads the best weights of a run, or a weights file.
 
     Args:
-        reference: Which run; the bare name of an experiment means its best.
+        reference: Which run, best by default; the bare name of an experiment means its best.
         weights_file: Takes the place of a run; no home is needed then.
         home: As given on the command line.
         device: As `resolve_device` takes it.
@@ -53,8 +54,13 @@ def load_detector(
         NotFoundError: Where there is no such run, or it has no weights yet.
         WeightsError: Where its file cannot be used.
     """
+    if weights_file is not None and reference is not None:
+        raise ConfigError(
+            f"--run {reference} and --weights {weights_file} both say which weights",
+            hint="name one of them",
+        )
     if weights_file is None:
-        path, origin = _find_weights(reference, home)
+        path, origin = _find_weights(reference or "best", home)
     else:
         path, origin = weights_file, ""
     weights = load_weights(path)
@@ -94,7 +100,13 @@ def _find_weights(reference: str, home: Path | None) -> tuple[Path, str]:
             f"{choice.summary.run} has no weights yet: no epoch of it is finished",
             hint=f"`dfx resume {choice.summary.run}` continues it",
         )
-    return folder / files[0].path, choice.reason or "as asked for"
+    path = folder / files[0].path
+    if not path.is_file() or hash_file(path) != files[0].sha256:
+        raise StoreError(
+            f"the best weights of {choice.summary.run} are not there as they were written: {path}",
+            hint="put the file back from a copy, or name another run",
+        )
+    return path, choice.reason or "as asked for"
 
 
 def _read(path: Path, image_size_px: int) -> Tensor | ImageError:

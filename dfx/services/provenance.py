@@ -16,6 +16,7 @@ import torch
 
 import dfx
 from dfx.models.device import describe_device
+from dfx.training.checkpoint import write_durably
 
 _PATCH_LIMIT = 20_000_000
 """Bytes; a larger patch is named by its digest and not kept."""
@@ -60,10 +61,7 @@ def _describe_code(home: Path) -> dict[str, Any] | None:
     digest = hashlib.sha256(patch).hexdigest()
     file = home / ".patches" / f"{digest}.patch.gz"
     if len(patch) <= _PATCH_LIMIT and not file.exists():
-        file.parent.mkdir(exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_bytes(gzip.compress(patch, mtime=0))
-        draft.replace(file)
+        write_durably(file, gzip.compress(patch, mtime=0))
     return {**described, "patch": f"sha256:{digest}"}
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from dfx.config import KINDS, ExperimentConfig
-from dfx.errors import ConfigError, NotFoundError, RunBusy, WeightsError
+from dfx.config import KINDS, ExperimentConfig, load_config
+from dfx.data.index import ListedImage, digest_listing
+from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsError
 from dfx.messages import Notice
 from dfx.models.initial import Network
 from dfx.models.network import create_module, set_grad_checkpointing
-from dfx.records import Run, RunDetail, Status
+from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
 from dfx.services.attempt import Notify, Work, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
@@ -61,7 +63,10 @@ def resume_run(
         if run.status is Status.RUNNING:
             raise _busy(detail)
         config = _continued_config(detail, epochs, settings)
-        if run.status is Status.COMPLETED and epochs is None:
+        is_longer = epochs is not None or config.train.epochs > _planned_epochs(detail)
+        if run.status is Status.COMPLETED and not (
+            is_longer and config.train.epochs > len(detail.epochs)
+        ):
             notify(
                 Notice(
                     f"{run.name} is complete; nothing to do. To take it further:"
@@ -71,6 +76,8 @@ def resume_run(
             return run
         machine = resolve_machine(config)
         listed = list_data(machine.config)
+        for summary in run.data:
+            _check_same_data(run, summary, listed[summary.split])
         good = find_good_checkpoint(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
         attempt = store.begin_attempt(
@@ -99,6 +106,7 @@ def resume_run(
                 module=network.module,
                 listed=listed,
                 saved=good[1] if good else None,
+                renews_patience=is_longer or _was_planned_shorter(machine.config, good),
                 resume_command=resume_command(run, home),
             ),
             notify,
@@ -136,13 +144,46 @@ def _continued_config(
             )
     if epochs is not None:
         changes["train.epochs"] = epochs
+    config = run.config.replace({**detail.attempts[-1].settings, **changes})
     done = len(detail.epochs)
-    if changes.get("train.epochs", done) < done:
+    if config.train.epochs < done:
         raise ConfigError(
-            f"--epochs is {changes['train.epochs']}, but {run.name} has finished {done}",
+            f"train.epochs is {config.train.epochs}, but {run.name} has finished {done}",
             hint=f"name {done + 1} or more",
         )
-    return run.config.replace({**detail.attempts[-1].settings, **changes})
+    return config
+
+
+def _planned_epochs(detail: RunDetail) -> int:
+    planned: int = detail.attempts[-1].settings["train.epochs"]
+    return planned
+
+
+def _was_planned_shorter(
+    config: ExperimentConfig, good: tuple[CheckpointFile, dict[str, Any]] | None
+) -> bool:
+    """Whether the checkpoint was written under a shorter plan than the one in force."""
+    if good is None:
+        return False
+    about = good[1]["about"]
+    planned = load_config(about["config"], about["config_version"]).train.epochs
+    return planned < config.train.epochs
+
+
+def _check_same_data(run: Run, known: SplitSummary, listed: Sequence[ListedImage]) -> None:
+    """Accepts images that are, by names, sizes and classes, those the run has worked on.
+
+    Raises:
+        DataError: Before anything is recorded of this attempt.
+    """
+    skipped = {name for name, _ in known.skipped}
+    digest = digest_listing(image for image in listed if image.name not in skipped)
+    if digest != known.digest:
+        raise DataError(
+            f"split {known.split!r} is not what {run.name} has worked on:"
+            f" its digest is {digest}, not {known.digest}",
+            hint="name the folder with the same images, --set data.root=DIR, or start a new run",
+        )
 
 
 def _rebuild(run: Run, config: ExperimentConfig, *, has_checkpoint: bool) -> Network:

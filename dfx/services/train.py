@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import shlex
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
-from dfx.messages import Message, Notice
+from dfx.messages import Notice
 from dfx.models.initial import Network, build_network
-from dfx.models.network import set_grad_checkpointing
+from dfx.models.network import check_single_images, set_grad_checkpointing
 from dfx.records import Run, Split
-from dfx.services.attempt import Work, perform
+from dfx.services.attempt import Notify, Work, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
 from dfx.services.provenance import describe_environment
 from dfx.tracking.process import this_process
-
-Notify = Callable[[Message], None]
 
 
 def start_run(configuration: Configuration, *, home: Path | None, notify: Notify) -> Run:
@@ -76,6 +73,7 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 module=network.module,
                 listed=listed,
                 saved=None,
+                renews_patience=False,
                 resume_command=resume_command(run, home),
             ),
             notify,
@@ -114,6 +112,8 @@ def build(config: ExperimentConfig) -> Network:
         weights_file=config.model.weights_file,
         seed=derive_seed("weights", config.train.seed),
     )
+    if config.data.batch_size == 1:
+        check_single_images(network.module, config.data.image_size)
     set_grad_checkpointing(network.module, config.model.name, on=config.model.grad_checkpointing)
     return network
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +68,8 @@ def write_durably(path: Path, data: bytes) -> str:
     Raises:
         TrainingFailed: Where it cannot be written, naming the path and the bytes needed.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    # Several processes may write one file of content that they share.
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:

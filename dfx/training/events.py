@@ -1,4 +1,4 @@
-"""What the training loop yields; `dfx.records.Progress` is the fourth."""
+"""What the training loop yields; `dfx.messages.Progress` is the fourth."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def images(faces: Path, folder: Path) -> Path:
 def test_no_data_folder_tells_how_to_lay_one_out(dfx: Command) -> None:
     outcome = dfx("run", "--name", "x", *OFFLINE)
 
-    check(outcome, 5, "'dataset'", "train/real", "dfx data sample")
+    check(outcome, 5, "/dataset'", "train/real", "dfx data sample")
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -238,4 +238,29 @@ def test_nothing_here_yet(dfx: Command, faces: Path, command: str) -> None:
     outcome = dfx(command, *image)
 
     check(outcome, 3, "dfx run")
+    assert not Path("runs").exists()
+
+
+def test_run_and_weights_together(dfx: Command, trained_folder: Path, faces: Path) -> None:
+    image = faces / "test" / "real" / "00.png"
+    weights = next((trained_folder / "runs/trained/1/checkpoints").glob("best-*.pt"))
+
+    check(dfx("predict", image, "--run", "best", "--weights", weights), 2, "--run", "--weights")
+
+
+def test_weights_that_were_changed_are_not_used(
+    dfx: Command, trained_folder: Path, faces: Path, folder: Path
+) -> None:
+    home = Path(shutil.copytree(trained_folder / "runs", folder / "runs"))
+    for weights in (home / "trained/1/checkpoints").glob("best-*.pt"):
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
+    check(dfx("predict", faces / "test" / "real" / "00.png"), 4, "not there as they were written")
+
+
+def test_batches_of_one_image_that_batch_norm_cannot_take(dfx: Command, images: Path) -> None:
+    tiny = ("--set", "data.image_size=32", "--batch-size", "1")
+    outcome = dfx("run", "--name", "x", "--data", images, *OFFLINE, *tiny)
+
+    check(outcome, 2, "data.batch_size", "data.image_size")
     assert not Path("runs").exists()

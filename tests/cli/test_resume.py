@@ -190,3 +190,100 @@ def test_run_that_is_being_worked_on_is_refused(dfx: Command, faces: Path) -> No
     assert f"process {process.pid} on " in outcome.stderr
     assert still_there
     assert process.returncode == 130
+
+
+def test_lost_checkpoints_do_not_restart_a_run(dfx: Command, whole: Path) -> None:
+    """They may only be out of reach: nothing recorded is thrown away, and the way out is said."""
+    files = list((whole / "one/1/checkpoints").glob("last-*.pt"))
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    outcome = dfx("resume", "one/1", "--epochs", EPOCHS + 1)
+    shown = dfx("show", "one/1", "--format", "json").json()
+
+    assert outcome.code == 4
+    assert "hint: put its files back" in outcome.stderr
+    assert (
+        shown["status"],
+        len(shown["epochs"]),
+        len(shown["attempts"]),
+    ) == ("completed", EPOCHS, 1)
+
+
+def test_refused_data_leaves_the_run_as_it_was(
+    dfx: Command, whole: Path, faces: Path, folder: Path
+) -> None:
+    """The folder that was refused is not taken for the run's own the next time."""
+    import shutil
+
+    other = Path(shutil.copytree(faces, folder / "other"))
+    (other / "train" / "real" / "00.png").unlink()
+    refused = dfx("resume", "one/1", "--epochs", 9, "--set", f"data.root={other}")
+    (row,) = dfx("compare", "--format", "json").json()["runs"]
+
+    assert refused.code == 5
+    assert row["status"] == "completed"
+    assert dfx("resume", "one/1", "--epochs", EPOCHS + 1).code == 0
+    assert whole.is_dir()
+
+
+@pytest.mark.parametrize("value", ["abc", "none", "0"])
+def test_plan_that_is_none(dfx: Command, whole: Path, value: str) -> None:
+    outcome = dfx("resume", "one/1", "--set", f"train.epochs={value}")
+
+    assert outcome.code == 2
+    assert "train.epochs" in outcome.stderr
+
+
+def test_patience_begins_anew_also_after_a_kill(dfx: Command, faces: Path) -> None:
+    """An early-stopped run that was extended, and lost at once, still goes further."""
+    still = ("--epochs", 9, "--lr", "1e-30", "--set", "train.early_stopping_patience=1")
+    assert dfx("run", "--name", "one", "--data", faces, *TINY, *still).code == 0
+    before = len(dfx("show", "one", "--format", "json").json()["epochs"])
+    process = start(Path.cwd(), "resume", "one/1", "--epochs", 12)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("run one/1 goes on"):
+            break
+    process.kill()
+    process.communicate()
+    outcome = dfx("resume", "one/1")
+    shown = dfx("show", "one", "--format", "json").json()
+
+    assert before < 9
+    assert outcome.code == 0, outcome.stderr
+    assert len(shown["epochs"]) > before
+    assert shown["planned_epochs"] == 12
+
+
+def test_resume_works_from_another_folder(
+    dfx: Command, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = whole.parent / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+
+    assert dfx("resume", "one/1", "--epochs", EPOCHS + 1).code == 0
+
+
+def test_files_that_a_row_names_are_never_written_again(
+    dfx: Command, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a snapshot is due at every step, and in validation, and the run is stopped."""
+    from dfx.services import keeping
+
+    written: list[Path] = []
+    real = keeping.write_durably
+
+    def note(path: Path, data: bytes) -> str:
+        written.append(path)
+        return real(path, data)
+
+    monkeypatch.setattr(keeping, "write_durably", note)
+    often = ("--set", "train.checkpoint_minutes=0.00001", "--epochs", 2)
+    outcome = dfx("run", "--name", "one", "--data", faces, *TINY, *often)
+    checkpoints = [path for path in written if path.suffix == ".pt"]
+
+    assert outcome.code == 0, outcome.stderr
+    assert len(checkpoints) > 8
+    assert len(set(checkpoints)) == len(checkpoints)
+    assert len(list(Path("runs/one/1/checkpoints").iterdir())) <= 4

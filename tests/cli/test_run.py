@@ -105,7 +105,7 @@ def test_dry_run_tells_where_values_come_from(dfx: Command) -> None:
         settings["optim.weight_decay"]["source"],
     ) == (0.2, "--set")
     assert (settings["train.seed"]["value"], settings["train.seed"]["source"]) == (7, "--seed")
-    assert settings["data.root"]["source"] == "default"
+    assert settings["train.epochs"]["source"] == "default"
     assert settings["train.precision"]["value"] == "float32"
     assert settings["train.precision"]["source"].startswith("this machine")
     assert not Path("runs").exists()

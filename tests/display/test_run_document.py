@@ -24,6 +24,7 @@ def test_document_has_the_documented_shape(detail: RunDetail) -> None:
         "created_at",
         "seconds",
         "best_epoch",
+        "planned_epochs",
         "recipe_digest",
         "home",
         "directory",
