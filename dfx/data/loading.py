@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -171,8 +171,10 @@ class ImageLoader:
         """Ends the workers."""
         if self._workers:
             # Letting go of it is not enough: an exception on its way up may hold it, and the
-            # workers, unasked, would go on. Each is waited for up to five seconds.
-            self._iterator._shutdown_workers()  # noqa: SLF001  # torch has no public way
+            # workers, unasked, would go on. Each is waited for up to five seconds. One that was
+            # lost meanwhile is as good as ended, though torch would raise for it.
+            with suppress(RuntimeError):
+                self._iterator._shutdown_workers()  # noqa: SLF001  # torch has no public way
         for worker in self._workers:
             if worker.is_alive():
                 worker.kill()
@@ -212,11 +214,12 @@ def explain_lost_workers() -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, EOFError, ConnectionError, FileNotFoundError) as error:
+        # The latter three are what becomes of the socket that tensors are handed over by.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise TrainingFailed(
-            f"a loader process ended: {str(error).splitlines()[0]}",
+            f"a loader process ended: {str(error).partition(chr(10))[0] or type(error).__name__}",
             hint="memory, or shared memory in a container, may have run out: lower data.workers"
             " or data.batch_size, then `dfx resume`",
         ) from None

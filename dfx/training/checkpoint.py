@@ -69,7 +69,7 @@ def write_durably(path: Path, data: bytes) -> str:
         TrainingFailed: Where it cannot be written, naming the path and the bytes needed.
     """
     # Several processes may write one file of content that they share.
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
@@ -86,6 +86,12 @@ def write_durably(path: Path, data: bytes) -> str:
             hint="free some space, then `dfx resume`; the checkpoint before it stands",
         ) from None
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what writers that were killed have left; for the one who alone writes there."""
+    for draft in folder.glob(".*.draft"):
+        draft.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
