@@ -5,6 +5,7 @@ They go from a service to whoever called it, one at a time; nothing is handed th
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -80,3 +81,14 @@ class RunFinished:
 
 
 Message = Progress | Counting | Notice | EpochFinished | RunFinished
+
+
+def resume_command(run: str, home: Path | None) -> str:
+    """What a person types to go on with a run.
+
+    Args:
+        run: Its name.
+        home: As given on the command line, so that the command works in the same place.
+    """
+    where = f" --home {shlex.quote(str(home))}" if home else ""
+    return f"dfx resume {run}{where}"

@@ -23,7 +23,7 @@ def compare(format_: FormatOption = Format.TABLE, home: HomeOption = None) -> No
     groups = compare_runs(home)
     emit(
         format_,
-        table=leaderboard_table(groups),
+        table=leaderboard_table(groups, home=home),
         rows=leaderboard_rows(groups),
         document=leaderboard_document(groups),
         columns=LEADERBOARD_COLUMNS,

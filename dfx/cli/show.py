@@ -32,7 +32,7 @@ def show(
         print_notice(Notice(f"Showing {shown.detail.run.name}: {shown.reason}"))
     emit(
         format_,
-        table=run_page(shown.detail, shown.folder, sizes=shown.sizes),
+        table=run_page(shown.detail, shown.folder, sizes=shown.sizes, home=home),
         rows=epoch_rows(shown.detail.epochs),
         document=run_document(shown.detail),
         columns=EPOCH_COLUMNS,

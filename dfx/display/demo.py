@@ -48,7 +48,7 @@ def demo_page(
     )
     return Group(
         Text(),
-        leaderboard_table(groups),
+        leaderboard_table(groups, home=home),
         Text(),
         evaluation_report(evaluation, title=f"{winner}, the winner, on the validation split"),
         Text(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -16,7 +17,7 @@ from dfx.display.figures import (
     format_duration,
     format_score,
 )
-from dfx.display.status import resume_command, status_text
+from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, unbroken
 from dfx.records import LeaderboardGroup, RunSummary
 
@@ -51,8 +52,9 @@ class LeaderboardTable:
     long even then is broken over lines, never cut.
     """
 
-    def __init__(self, group: LeaderboardGroup) -> None:
+    def __init__(self, group: LeaderboardGroup, *, home: Path | None = None) -> None:
         self.group = group
+        self._home = home
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         full = self.table(commands=True)
@@ -65,20 +67,34 @@ class LeaderboardTable:
 
     def table(self, *, commands: bool) -> FoldingTable:
         """The table, with or without the commands that continue runs in its last column."""
-        ranked = [_cells(str(i), run, commands) for i, run in enumerate(self.group.ranked, 1)]
-        unranked = [_cells("", run, commands) for run in self.group.unranked]
-        return FoldingTable(_COLUMNS, ranked + unranked)
+        runs = [(str(rank), run) for rank, run in enumerate(self.group.ranked, 1)]
+        runs += [("", run) for run in self.group.unranked]
+        rows = [_cells(rank, run, self._note(run) if commands else "") for rank, run in runs]
+        return FoldingTable(_COLUMNS, rows)
+
+    def _note(self, run: RunSummary) -> str:
+        command = continuation(run.run, run.status, self._home)
+        return f"`{command}`" if command else ""
 
     def _commands(self) -> RenderResult:
         for run in (*self.group.ranked, *self.group.unranked):
-            command = resume_command(run.run, run.status)
+            command = continuation(run.run, run.status, self._home)
             if command is not None:
                 yield unbroken(f"Continue the {run.status} run:  {command}")
 
 
-def leaderboard_table(groups: Sequence[LeaderboardGroup]) -> RenderableType:
-    """All groups as tables, one under the other; a word on how to start where there are none."""
-    tables = [LeaderboardTable(group) for group in groups if group.ranked or group.unranked]
+def leaderboard_table(
+    groups: Sequence[LeaderboardGroup], *, home: Path | None = None
+) -> RenderableType:
+    """All groups as tables, one under the other; a word on how to start where there are none.
+
+    Args:
+        groups: As they shall be shown.
+        home: As given on the command line, for the commands that are shown.
+    """
+    tables = [
+        LeaderboardTable(group, home=home) for group in groups if group.ranked or group.unranked
+    ]
     if not tables:
         return Text("No runs yet.  Start one:  dfx run --name NAME")
     parts: list[RenderableType] = [tables[0]]
@@ -100,8 +116,7 @@ def leaderboard_document(groups: Sequence[LeaderboardGroup]) -> dict[str, Any]:
     return {"runs": leaderboard_rows(groups)}
 
 
-def _cells(rank: str, run: RunSummary, commands: bool) -> list[Cell]:  # noqa: FBT001  # own helper
-    command = resume_command(run.run, run.status) if commands else None
+def _cells(rank: str, run: RunSummary, note: str) -> list[Cell]:
     interval = ABSENT
     if run.val_accuracy_low is not None and run.val_accuracy_high is not None:
         interval = f"{run.val_accuracy_low:.4f}–{run.val_accuracy_high:.4f}"
@@ -115,7 +130,7 @@ def _cells(rank: str, run: RunSummary, commands: bool) -> list[Cell]:  # noqa: F
         format_score(run.val_loss),
         format_score(run.val_f1),
         format_duration(run.seconds),
-        status_text(run.status, note=f"`{command}`" if command else ""),
+        status_text(run.status, note=note),
     ]
 
 

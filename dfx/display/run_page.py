@@ -30,7 +30,7 @@ from dfx.display.figures import (
 )
 from dfx.display.run_document import planned_epochs
 from dfx.display.settings import format_value
-from dfx.display.status import resume_command, status_text
+from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, facts, unbroken
 from dfx.records import Attempt, CheckpointFile, Run, RunDetail, SplitSummary
 
@@ -42,7 +42,11 @@ _DIGEST_LENGTH = 12
 
 
 def run_page(
-    detail: RunDetail, folder: Path, *, sizes: Mapping[str, int | None] | None = None
+    detail: RunDetail,
+    folder: Path,
+    *,
+    sizes: Mapping[str, int | None] | None = None,
+    home: Path | None = None,
 ) -> RenderableType:
     """Everything there is to know of a run, under headings.
 
@@ -51,9 +55,10 @@ def run_page(
         folder: Where its files are on this machine.
         sizes: Bytes of each file by path relative to the home, None for one that is gone; the
             checkpoints as recorded where it is not given.
+        home: As given on the command line, for the commands that are shown.
     """
     run = detail.run
-    parts: list[RenderableType] = [*_head(detail, folder)]
+    parts: list[RenderableType] = [*_head(detail, folder, home)]
     parts += _section("Attempts", _attempts(detail.attempts, run.config))
     parts += _section("Configuration", _configuration(run.config))
     parts += _section("Data", _data(run.data))
@@ -67,7 +72,7 @@ def run_page(
     return Group(*parts)
 
 
-def _head(detail: RunDetail, folder: Path) -> Iterator[RenderableType]:
+def _head(detail: RunDetail, folder: Path, home: Path | None) -> Iterator[RenderableType]:
     run = detail.run
     yield Text.assemble((printable(run.name), "bold"), "  ", status_text(run.status))
     if run.message:
@@ -81,7 +86,7 @@ def _head(detail: RunDetail, folder: Path) -> Iterator[RenderableType]:
         ("recipe", format_digest(run.recipe_digest, _DIGEST_LENGTH)),
         ("folder", str(folder)),
     ]
-    command = resume_command(run.name, run.status)
+    command = continuation(run.name, run.status, home)
     if command is not None:
         pairs.append(("continue", command))
     for name, value in pairs:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.text import Text
 
 from dfx.display.console import printable
+from dfx.messages import resume_command
 from dfx.records import Status
 
 _STYLES = {
@@ -24,8 +27,8 @@ def status_text(status: Status, *, note: str = "") -> Text:
     return text
 
 
-def resume_command(run: str, status: Status) -> str | None:
-    """What continues the run; None where nothing waits to be continued."""
+def continuation(run: str, status: Status, home: Path | None) -> str | None:
+    """The command that continues the run; None where nothing waits to be continued."""
     if status not in (Status.INTERRUPTED, Status.LOST):
         return None
-    return f"dfx resume {run}"
+    return resume_command(run, home)

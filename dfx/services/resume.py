@@ -9,7 +9,7 @@ from typing import Any
 from dfx.config import KINDS, ExperimentConfig, load_config
 from dfx.data.index import ListedImage, digest_listing
 from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsError
-from dfx.messages import Notice
+from dfx.messages import Notice, resume_command
 from dfx.models.initial import Network
 from dfx.models.network import create_module, set_grad_checkpointing
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
@@ -20,7 +20,7 @@ from dfx.services.keeping import find_good_checkpoint
 from dfx.services.machine import resolve_machine
 from dfx.services.provenance import describe_environment
 from dfx.services.references import find_unfinished, resolve_run
-from dfx.services.train import attempt_settings, build, list_data, resume_command
+from dfx.services.train import attempt_settings, build, list_data
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
 
@@ -107,7 +107,7 @@ def resume_run(
                 listed=listed,
                 saved=good[1] if good else None,
                 renews_patience=is_longer or _was_planned_shorter(machine.config, good),
-                resume_command=resume_command(run, home),
+                resume_command=resume_command(run.name, home),
             ),
             notify,
         )

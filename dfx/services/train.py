@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
-from dfx.messages import Notice
+from dfx.messages import Notice, resume_command
 from dfx.models.initial import Network, build_network
 from dfx.models.network import check_single_images, set_grad_checkpointing
 from dfx.records import Run, Split
@@ -74,7 +73,7 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 listed=listed,
                 saved=None,
                 renews_patience=False,
-                resume_command=resume_command(run, home),
+                resume_command=resume_command(run.name, home),
             ),
             notify,
         )
@@ -129,9 +128,3 @@ def _next_free_number(folder: Path) -> int:
     if not folder.is_dir():
         return 1
     return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1
-
-
-def resume_command(run: Run, home: Path | None) -> str:
-    """What the person types to go on with a run."""
-    where = f" --home {shlex.quote(str(home))}" if home else ""
-    return f"dfx resume {run.name}{where}"

@@ -287,3 +287,20 @@ def test_files_that_a_row_names_are_never_written_again(
     assert len(checkpoints) > 8
     assert len(set(checkpoints)) == len(checkpoints)
     assert len(list(Path("runs/one/1/checkpoints").iterdir())) <= 4
+
+
+def test_commands_that_are_shown_work_where_they_are_shown(
+    dfx: Command, faces: Path, folder: Path
+) -> None:
+    """In another home than the usual, they name it."""
+    process = start(
+        folder, "run", "--name", "one", "--data", faces, *TINY, *LONG, "--home", "else where"
+    )
+    wait_for_epoch(process, 1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    command = "dfx resume one/1 --home 'else where'"
+
+    assert said.strip().endswith(command)
+    assert command in dfx("compare", "--home", "else where").stdout
+    assert command in dfx("show", "--home", "else where").stdout
