@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -383,35 +381,3 @@ class TestNothingButImageErrorEscapes:
                 st.integers(0, 7)
             )
         decodes_or_says_why(bytes(broken))
-
-
-class TestWarnings:
-    ODD = make_png(
-        np.zeros((1, 1), np.uint16), colour=0, extra=chunk(b"acTL", struct.pack(">II", 0, 0))
-    )
-    """Says that it is animated, with no frames."""
-
-    def test_pillow_does_warn_of_this_file(self) -> None:
-        with pytest.warns(UserWarning, match="Invalid APNG"):
-            Image.open(io.BytesIO(self.ODD)).load()
-
-    def test_none_comes_from_threads_and_the_filters_stay(self) -> None:
-        """Silencing in several threads at once neither leaks nor outlasts the decoding."""
-        before = list(warnings.filters)
-        problems: list[Exception] = []
-
-        def work() -> None:
-            for _ in range(60):
-                try:
-                    decode_image(self.ODD)
-                except Warning as problem:
-                    problems.append(problem)
-
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert problems == []
-        assert list(warnings.filters) == before

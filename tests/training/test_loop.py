@@ -3,125 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dfx.data.index import ListedImage, list_split
-from dfx.data.loading import ImageDataset, ImageLoader
-from dfx.errors import TrainingDiverged
+from dfx.data.index import ListedImage
 from dfx.evaluation.inference import forward, probabilities
 from dfx.evaluation.metrics import measure
-from dfx.models.network import freeze_backbone
-from dfx.records import Preprocessing
 from dfx.training import loop
-from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
-from dfx.training.loop import Recipe, fit
+from dfx.training.events import EpochScored, SnapshotDue, Stopping
 from dfx.training.schedule import LearningRate
-from dfx.training.state import Tally, TrainingState
+from dfx.training.state import Tally
 
-SIZE = 16
-PREPROCESSING = Preprocessing(SIZE)
-CPU = torch.device("cpu")
-
-
-class Network(nn.Module):
-    """A convolution and a last layer; no batch norm, so that batches may be split."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 6, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten()
-        )
-        self.head = nn.Linear(96, 2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.body(images))
-        return logits
-
-    def get_classifier(self) -> nn.Module:
-        return self.head
-
-
-def make_state(build: Callable[[], nn.Module] = Network, **changes: Any) -> TrainingState:
-    torch.manual_seed(0)
-    settings = {"device": CPU, "precision": "float32", "weight_decay": 0.01, "ema_decay": 0.0}
-    return TrainingState(build(), **{**settings, **changes})
-
-
-def make_recipe(**changes: Any) -> Recipe:
-    steps = changes.pop("steps_per_epoch", 4)
-    lr = changes.pop("lr", 3e-3)
-    values: dict[str, Any] = {
-        "epochs": 2,
-        "seed": 3,
-        "precision": "float32",
-        "preprocessing": PREPROCESSING,
-        "learning_rate": LearningRate(lr, "cosine", 2, steps, 0.0, 1, 0.1),
-        "select_by": "accuracy",
-        "patience": 0,
-        "min_delta": 0.0,
-        "freeze_epochs": 0,
-        "accumulate": 1,
-        "clip_grad_norm": 0.0,
-        "label_smoothing": 0.0,
-        "class_weights": (1.0, 1.0),
-        "snapshot_seconds": 1e9,
-    }
-    return Recipe(**{**values, **changes})
-
-
-Loaders = tuple[ImageLoader, ImageLoader]
-
-
-def open_loader(images: tuple[ListedImage, ...], batch_size: int = 8) -> ImageLoader:
-    dataset = ImageDataset(images, image_size_px=SIZE)
-    return ImageLoader(dataset, batch_size=batch_size, workers=0, pin_memory=False, seed=3)
-
-
-@pytest.fixture(scope="module")
-def listed(faces: Path) -> tuple[tuple[ListedImage, ...], tuple[ListedImage, ...]]:
-    """32 images to train on and 16 to validate on."""
-    return list_split(faces, "train", limit=None), list_split(faces, "val", limit=None)
-
-
-@pytest.fixture
-def loaders(
-    listed: tuple[tuple[ListedImage, ...], tuple[ListedImage, ...]],
-) -> Loaders:
-    return open_loader(listed[0]), open_loader(listed[1])
-
-
-def run(
-    state: TrainingState,
-    loaders: Loaders,
-    recipe: Recipe,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Event]:
-    return fit(
-        state, train=loaders[0], validation=loaders[1], recipe=recipe, should_stop=should_stop
-    )
-
-
-def scored(events: Iterator[Event]) -> list[EpochScored]:
-    return [event for event in events if isinstance(event, EpochScored)]
-
-
-def weights(state: TrainingState) -> dict[str, Tensor]:
-    return {key: tensor.clone() for key, tensor in state.module.state_dict().items()}
-
-
-def assert_close(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    __tracebackhide__ = True
-    for key, value in one.items():
-        torch.testing.assert_close(value, other[key], rtol=1e-5, atol=1e-6)
+from .loop_samples import (
+    CPU,
+    PREPROCESSING,
+    Loaders,
+    assert_close,
+    make_recipe,
+    make_state,
+    open_loader,
+    run,
+    scored,
+    weights,
+)
 
 
 class TestNumbers:
@@ -227,102 +135,6 @@ class TestNumbers:
         assert [epoch.step for epoch in found] == [2, 4]
 
 
-def first_gradient(loaders: Loaders, recipe: Recipe) -> tuple[dict[str, Tensor], float]:
-    """What the first step's optimiser was given, and the loss that was counted."""
-    state = make_state()
-    seen: dict[str, Tensor] = {}
-
-    def look(_optimizer: object, _arguments: object, _options: object) -> None:
-        if not seen:
-            named = state.module.named_parameters()
-            seen.update({n: p.grad.clone() for n, p in named if p.grad is not None})
-
-    state.optimizer.register_step_pre_hook(look)
-    stops = iter([False, True, True, True])
-    list(run(state, loaders, recipe, lambda: next(stops)))
-    return seen, state.tally.read()[0] / 8
-
-
-def reference_gradient(loaders: Loaders, **options: Any) -> tuple[dict[str, Tensor], float]:
-    module = make_state().module
-    batch = next(iter(loaders[0].batches(1)))
-    logits = forward(module, batch.images, preprocessing=PREPROCESSING, precision="float32")
-    loss = nn.functional.cross_entropy(logits, batch.labels, reduction="sum", **options) / 8
-    loss.backward()
-    grads = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
-    return grads, float(loss.detach())
-
-
-class TestLoss:
-    def test_class_weights(self, loaders: Loaders) -> None:
-        """Each sample's loss is multiplied; the mean is over samples, not over weights."""
-        found = first_gradient(loaders, make_recipe(class_weights=(0.5, 1.5)))
-        expected = reference_gradient(loaders, weight=torch.tensor([0.5, 1.5]))
-
-        assert_close(found[0], expected[0])
-        assert found[1] == pytest.approx(expected[1])
-
-    def test_label_smoothing(self, loaders: Loaders) -> None:
-        found = first_gradient(loaders, make_recipe(label_smoothing=0.2))
-        expected = reference_gradient(loaders, label_smoothing=0.2)
-
-        assert_close(found[0], expected[0])
-        assert found[1] == pytest.approx(expected[1])
-        assert found[1] != pytest.approx(reference_gradient(loaders)[1])
-
-    def test_validation_is_plain_cross_entropy(self, loaders: Loaders) -> None:
-        """Neither weighted nor smoothed, so that runs can be compared."""
-        recipe = make_recipe(label_smoothing=0.3, class_weights=(0.2, 1.8), epochs=1)
-        epoch = scored(run(make_state(), loaders, recipe))[0]
-        scores = epoch.scores
-        expected = nn.functional.cross_entropy(
-            torch.tensor(scores.logits), torch.tensor(scores.labels)
-        )
-
-        assert epoch.metrics.loss == pytest.approx(float(expected), rel=1e-5)
-
-    @pytest.mark.parametrize("precision", ["float32", "float16"])
-    def test_clipping_limits_the_norm(self, precision: str, loaders: Loaders) -> None:
-        """Of the gradient itself, not of the scaled one."""
-        norms: list[float] = []
-        state = make_state(precision=precision)
-
-        def look(*_: object) -> None:
-            grads = [p.grad for p in state.module.parameters() if p.grad is not None]
-            norms.append(float(torch.cat([g.flatten() for g in grads]).norm()))
-
-        state.optimizer.register_step_pre_hook(look)
-        recipe = make_recipe(clip_grad_norm=0.01, precision=precision, epochs=1)
-        list(run(state, loaders, recipe))
-
-        assert len(norms) == 4
-        assert norms == pytest.approx([0.01] * 4, rel=1e-3)
-
-    @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-    def test_half_precision_learns_what_full_precision_does(
-        self, precision: str, loaders: Loaders
-    ) -> None:
-        whole = scored(run(make_state(), loaders, make_recipe()))
-        state = make_state(precision=precision)
-        half = scored(run(state, loaders, make_recipe(precision=precision)))
-
-        assert [e.train_loss for e in half] == pytest.approx(
-            [e.train_loss for e in whole], rel=0.02
-        )
-        assert [e.train_loss for e in half] != [e.train_loss for e in whole]
-        assert {p.dtype for p in state.module.parameters()} == {torch.float32}
-        assert state.scaler.is_enabled() == (precision == "float16")
-
-    def test_a_skipped_step_of_float16_is_no_divergence(self, loaders: Loaders) -> None:
-        """The scaler begins too high on purpose, and comes down."""
-        state = make_state(precision="float16")
-        state.scaler.load_state_dict({**state.scaler.state_dict(), "scale": 2.0**30})
-        list(run(state, loaders, make_recipe(precision="float16")))
-
-        assert state.scaler.get_scale() < 2.0**30
-        assert all(tensor.isfinite().all() for tensor in state.module.parameters())
-
-
 class TestMovingAverage:
     def test_is_evaluated_and_is_what_it_should_be(self, loaders: Loaders) -> None:
         """timm's, with its warm-up: decay min(0.9, 1 − (1 + k) ** −⅔) at update k."""
@@ -355,151 +167,6 @@ class TestMovingAverage:
 
         assert state.ema is None
         assert state.scored_module is state.module
-
-
-class TestFreezing:
-    def test_thaws_at_the_right_step_also_after_a_resume(self, loaders: Loaders) -> None:
-        """Interrupted in the first thawed epoch before its first step, in a new process's state."""
-        recipe = make_recipe(freeze_epochs=1)
-        whole = make_state()
-        changed: list[bool] = []
-        before = whole.module.state_dict()["body.0.weight"].clone()
-
-        def look(*_: object) -> None:
-            changed.append(not whole.module.state_dict()["body.0.weight"].equal(before))
-
-        whole.optimizer.register_step_post_hook(look)
-        list(run(whole, loaders, recipe))
-        stopped = make_state()
-        list(run(stopped, loaders, recipe, lambda: stopped.epoch == 2))
-        resumed = make_state()
-        resumed.load(stopped.dump())
-        # Whatever the new process did to it before.
-        freeze_backbone(resumed.module, frozen=True)
-        list(run(resumed, loaders, recipe))
-
-        assert changed == [False] * 4 + [True] * 4
-        assert stopped.module.state_dict()["body.0.weight"].equal(before)
-        assert all(resumed.module.state_dict()[k].equal(t) for k, t in weights(whole).items())
-
-    def test_all_parameter_groups_exist_from_the_start(self) -> None:
-        state = make_state()
-        groups = state.optimizer.param_groups
-
-        assert [sum(p.numel() for p in group["params"]) for group in groups] == [168, 194]
-        assert all(group["weight_decay"] == 0.01 for group in groups)
-
-
-class Diverging(Network):
-    """Gives NaN from a certain forward pass in training on, or in evaluation."""
-
-    def __init__(self, *, at: int, training: bool = True) -> None:
-        super().__init__()
-        self.passes, self.at, self.when = 0, at, training
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = super().forward(images)
-        if self.training == self.when:
-            self.passes += 1
-            if self.passes >= self.at:
-                return logits * math.nan
-        return logits
-
-
-class Exploding(Network):
-    """Finite losses, but gradients that make the weights NaN at the third step."""
-
-    passes = 0
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = super().forward(images)
-        if self.training:
-            self.passes += 1
-            if self.passes == 3:
-                logits.register_hook(lambda gradient: gradient * math.nan)
-        return logits
-
-
-class TestDivergence:
-    def collect(
-        self, state: TrainingState, loaders: Loaders, recipe: Recipe, **options: Any
-    ) -> tuple[list[Event], str]:
-        events: list[Event] = []
-        with pytest.raises(TrainingDiverged) as caught:
-            events.extend(iter_into(events, run(state, loaders, recipe, **options)))
-        assert caught.value.exit_code == 6
-        assert "optim.lr" in (caught.value.hint or "")
-        return events, str(caught.value)
-
-    @pytest.mark.parametrize(("at", "epoch", "step"), [(3, 1, 3), (5, 2, 5), (8, 2, 8)])
-    def test_names_epoch_step_and_last_finite_loss(
-        self, at: int, epoch: int, step: int, loaders: Loaders
-    ) -> None:
-        """Also in the first step of an epoch: the last finite loss is then the epoch's before."""
-        losses: list[float] = []
-        sound = make_state()
-        sound.optimizer.register_step_post_hook(lambda *_: losses.append(sound.tally.read()[3]))
-        list(run(sound, loaders, make_recipe()))
-        _, message = self.collect(make_state(partial(Diverging, at=at)), loaders, make_recipe())
-
-        assert message == (
-            f"the loss is no longer finite in epoch {epoch}, step {step};"
-            f" the last finite one was {losses[at - 2]:.6g}"
-        )
-
-    def test_at_the_very_first_step(self, loaders: Loaders) -> None:
-        _, message = self.collect(make_state(partial(Diverging, at=1)), loaders, make_recipe())
-
-        assert message.endswith("in epoch 1, step 1; it never was")
-
-    @pytest.mark.parametrize("at", range(1, 9))
-    def test_no_snapshot_is_due_after_it(self, at: int, loaders: Loaders) -> None:
-        """Though one was due at every step before."""
-        events, _ = self.collect(
-            make_state(partial(Diverging, at=at)), loaders, make_recipe(snapshot_seconds=0.0)
-        )
-        # Each epoch has four of its steps and one of its validation.
-        expected = at - 1 + (at > 4)
-
-        assert sum(isinstance(event, SnapshotDue) for event in events) == expected
-
-    def test_none_is_due_of_a_validation_that_diverges(self, loaders: Loaders) -> None:
-        state = make_state(partial(Diverging, at=2, training=False))
-        events, message = self.collect(state, loaders, make_recipe())
-
-        assert "epoch 1, step 4; " in message
-        assert not any(isinstance(event, EpochScored | SnapshotDue) for event in events)
-
-    def test_a_wish_to_stop_writes_no_diverged_state(self, loaders: Loaders) -> None:
-        """`Stopping` would make it the current checkpoint."""
-        state = make_state(partial(Diverging, at=2))
-        events, _ = self.collect(state, loaders, make_recipe(), should_stop=lambda: state.step >= 2)
-
-        assert not any(isinstance(event, Stopping) for event in events)
-
-    @pytest.mark.parametrize("how", ["snapshot", "stop"])
-    def test_weights_that_are_no_numbers_are_not_written(self, how: str, loaders: Loaders) -> None:
-        """A step's loss is finite, and yet the weights it makes are not."""
-        state = make_state(Exploding)
-        seconds = 0.0 if how == "snapshot" else 1e9
-        events, message = self.collect(
-            state,
-            loaders,
-            make_recipe(snapshot_seconds=seconds),
-            should_stop=lambda: how == "stop" and state.step >= 3,
-        )
-
-        assert message.startswith("the weights are no longer finite in epoch 1, step 3; ")
-        assert sum(isinstance(event, SnapshotDue | Stopping) for event in events) == (
-            2 if how == "snapshot" else 0
-        )
-
-
-def iter_into(seen: list[Event], events: Iterator[Event]) -> list[Event]:
-    """Keeps events although an error follows."""
-    for event in events:
-        seen.append(event)  # noqa: PERF402  # what was seen before the error must stay
-    return []
 
 
 class TestStopping:
