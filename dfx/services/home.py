@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from dfx.errors import StoreError
+from dfx.tracking.engine import DATABASE_NAME
 from dfx.tracking.store import RunStore
-
-DATABASE = "dfx.db"
 
 
 def find_home(given: Path | None) -> Path:
@@ -28,7 +27,7 @@ def find_home(given: Path | None) -> Path:
         return Path(named).expanduser().absolute()
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "runs" / DATABASE).is_file():
+        if (folder / "runs" / DATABASE_NAME).is_file():
             return folder / "runs"
     return here / "runs"
 
