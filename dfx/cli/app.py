@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -51,6 +52,9 @@ def main() -> None:
     # torch's threads spin while they wait for each other. Where anything else wants the processor,
     # loader workers to begin with, that makes training several times slower. Read once, at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Not an Exception, which libraries catch; in training, `StopFlag` takes the signals over.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         app()
     except DfxError as error:
@@ -62,5 +66,11 @@ def main() -> None:
             print_error(error)
         sys.exit(error.exit_code)
     finally:
-        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # Python's own clean-up takes a while after torch; a signal in it deserves no traceback.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Ends with the status that shells give a process that a signal has ended."""
+    sys.exit(128 + number)
