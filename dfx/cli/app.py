@@ -66,9 +66,10 @@ def main() -> None:
             print_error(error)
         sys.exit(error.exit_code)
     finally:
-        # Python's own clean-up takes a while after torch; a signal in it deserves no traceback.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback,
+        # and torchrun's request to end, which follows the end of the first process, no other code.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -53,12 +53,12 @@ class TrainingState:
         self.device = device
         self.team = team
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        if team.group:
+        # The warm-up keeps the first average from being mostly the random start.
+        self.ema = ModelEmaV3(self.module, decay=ema_decay, use_warmup=True) if ema_decay else None
+        if team.group:  # after the average was copied: a group cannot be
             self.module = synchronise_batch_norm(self.module, team.group, device)
         self.optimizer = build_optimizer(self.module, weight_decay=weight_decay)
         self.scaler = GradScaler(device.type, enabled=precision == "float16")
-        # The warm-up keeps the first average from being mostly the random start.
-        self.ema = ModelEmaV3(self.module, decay=ema_decay, use_warmup=True) if ema_decay else None
         self.epoch = 1
         self.batch = 0
         self.step = 0

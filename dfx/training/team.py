@@ -90,8 +90,11 @@ class Team:
         """
 
         def should_stop() -> bool:
-            flag.signal_number = self.most(flag.signal_number or 0) or None
-            return flag.is_raised()
+            agreed = self.most(flag.signal_number or 0)
+            # A signal may have come during the exchange: it counts at the next, and must not be lost.
+            if agreed and not flag.is_raised():
+                flag.signal_number = agreed
+            return agreed > 0
 
         return should_stop
 
