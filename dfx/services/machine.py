@@ -11,6 +11,7 @@ import torch
 from dfx.config import ExperimentConfig
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import resolve_device
+from dfx.models.memory import StepMemory
 from dfx.records import ResolvedKey
 from dfx.services.configure import Configuration
 
@@ -23,15 +24,19 @@ class Machine:
         config: The configuration with nothing left open.
         device: Where.
         precision: Number format of the forward pass.
+        memory: What training needs, once that is counted.
     """
 
     config: ExperimentConfig
     device: torch.device
     precision: Precision
+    memory: StepMemory | None = None
 
 
 def resolve_machine(config: ExperimentConfig) -> Machine:
     """Decides device, precision, threads and pinned memory, and sets torch up accordingly.
+
+    What only the network tells stays open: `dfx.services.memory` decides it.
 
     Raises:
         DeviceError: Where the device is not there, or this torch cannot use it.

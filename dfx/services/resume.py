@@ -10,14 +10,16 @@ from dfx.config import KINDS, ExperimentConfig, load_config
 from dfx.data.index import ListedImage, digest_listing
 from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsError
 from dfx.messages import Notice, resume_command
+from dfx.models.device import available_bytes
 from dfx.models.initial import Network
-from dfx.models.network import create_module, set_grad_checkpointing
+from dfx.models.network import create_module
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
 from dfx.services.attempt import Notify, Work, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
 from dfx.services.keeping import find_good_checkpoint
 from dfx.services.machine import resolve_machine
+from dfx.services.memory import settle_memory
 from dfx.services.provenance import describe_environment
 from dfx.services.references import find_unfinished, resolve_run
 from dfx.services.train import attempt_settings, build, list_data
@@ -80,6 +82,13 @@ def resume_run(
             _check_same_data(run, summary, listed[summary.split])
         good = find_good_checkpoint(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
+        machine = settle_memory(
+            machine,
+            network.module,
+            notify,
+            images=machine.config.data.batch_size,
+            available=available_bytes(machine.device),
+        )
         attempt = store.begin_attempt(
             run.id,
             process=this_process(),
@@ -207,7 +216,6 @@ def _rebuild(run: Run, config: ExperimentConfig, *, has_checkpoint: bool) -> Net
         drop_rate=config.model.drop_rate,
         drop_path_rate=config.model.drop_path_rate,
     )
-    set_grad_checkpointing(module, config.model.name, on=config.model.grad_checkpointing)
     return Network(module, run.weights)
 
 
