@@ -95,6 +95,16 @@ def describe_device(device: torch.device) -> str:
     return str(device)
 
 
+def available_bytes(device: torch.device) -> int | None:
+    """Memory that training could have, what torch already holds included; None if not known."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device)
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    return None
+
+
 def _numbered_card(wanted: str) -> torch.device:
     number = int(wanted.partition(":")[2] or 0)
     count = torch.cuda.device_count()

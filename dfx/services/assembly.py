@@ -15,7 +15,7 @@ from dfx.data.index import SplitIndex
 from dfx.data.loading import ImageDataset, ImageLoader
 from dfx.data.randomness import count_batches
 from dfx.data.transforms import Augmentation
-from dfx.models.network import create_module, set_grad_checkpointing
+from dfx.models.network import create_module
 from dfx.records import DEEPFAKE, REAL, Preprocessing, Split
 from dfx.training.events import Event
 from dfx.training.loop import Recipe, fit
@@ -45,14 +45,12 @@ class Task:
 
 def recreate_module(config: ExperimentConfig) -> nn.Module:
     """The network of a configuration, to load weights into."""
-    module = create_module(
+    return create_module(
         config.model.name,
         image_size_px=config.data.image_size,
         drop_rate=config.model.drop_rate,
         drop_path_rate=config.model.drop_path_rate,
     )
-    set_grad_checkpointing(module, config.model.name, on=config.model.grad_checkpointing)
-    return module
 
 
 def build_state(task: Task, module: nn.Module, device: torch.device, team: Team) -> TrainingState:

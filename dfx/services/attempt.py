@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from dfx.data.index import ListedImage, SplitIndex, check_images
-from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError, TrainingFailed
+from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError
 from dfx.messages import (
     Counting,
     EpochFinished,
@@ -33,6 +32,7 @@ from dfx.services.estimate import Estimate
 from dfx.services.heartbeat import Heartbeat
 from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
+from dfx.services.memory import find_memory_failure
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import remove_drafts
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
@@ -112,11 +112,11 @@ def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
         except DfxError as error:
             _record_failure(work, error.message)
             raise
-        except torch.OutOfMemoryError as error:
-            failure = explain_memory(work.machine)
-            _record_failure(work, failure.message)
-            raise failure from error
         except BaseException as error:
+            failure = find_memory_failure(error, work.machine, work.resume_command)
+            if failure:
+                _record_failure(work, failure.message)
+                raise failure from error
             _record_failure(work, f"{type(error).__name__}: {error}")
             raise
         work.store.finish_attempt(work.attempt.id, status=Status.COMPLETED, message=message)
@@ -245,24 +245,6 @@ def _interruption(work: Work, state: TrainingState, flag: StopFlag) -> Interrupt
         f"{work.run.name} interrupted in epoch {state.epoch}, step {state.step}."
         f"  Continue:  {work.resume_command}",
         signal_number=number,
-    )
-
-
-def explain_memory(machine: Machine) -> TrainingFailed:
-    """What an out-of-memory error means, and what helps."""
-    used = ""
-    if machine.device.type == "cuda":
-        total = torch.cuda.get_device_properties(machine.device).total_memory
-        most = torch.cuda.max_memory_allocated(machine.device)
-        used = f" ({most / 2**30:.1f} GiB allocated at most, of {total / 2**30:.1f} GiB)"
-    config = machine.config
-    return TrainingFailed(
-        f"out of memory on {machine.device}{used} with batches of {config.data.batch_size} at"
-        f" {config.data.image_size} pixels in {machine.precision}",
-        hint="start a new run that recomputes activations, --set model.grad_checkpointing=true, or"
-        f" has smaller batches and as many per step:"
-        f" --batch-size {max(1, config.data.batch_size // 2)}"
-        f" --set train.accumulate={2 * config.train.accumulate}",
     )
 
 

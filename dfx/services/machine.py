@@ -11,6 +11,7 @@ import torch
 from dfx.config import ExperimentConfig
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import own_device, resolve_device
+from dfx.models.memory import StepMemory
 from dfx.records import ResolvedKey
 from dfx.services.configure import Configuration
 from dfx.training.team import ALONE, Team
@@ -29,10 +30,13 @@ class Machine:
     config: ExperimentConfig
     device: torch.device
     precision: Precision
+    memory: StepMemory | None = None
 
 
 def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
     """Decides device, precision, threads and pinned memory, and sets torch up accordingly.
+
+    What only the network tells stays open: `dfx.services.memory` decides it.
 
     Args:
         config: As it was asked for.

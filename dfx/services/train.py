@@ -10,13 +10,15 @@ from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
 from dfx.messages import Notice
+from dfx.models.device import available_bytes
 from dfx.models.initial import Network, build_network
-from dfx.models.network import check_single_images, set_grad_checkpointing
+from dfx.models.network import check_single_images
 from dfx.records import Run, Split
 from dfx.services.attempt import Notify, Work, heeding_signals, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
+from dfx.services.memory import settle_memory
 from dfx.services.provenance import describe_environment
 from dfx.tracking.process import this_process
 from dfx.training.team import assemble
@@ -47,6 +49,13 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
         listed = list_data(config)
         notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
         network = build(config)
+        machine = settle_memory(
+            machine,
+            network.module,
+            notify,
+            images=team.largest_share(config.data.batch_size),
+            available=available_bytes(machine.device),
+        )
         folder = find_home(home)
         is_new = not folder.exists()
         with open_store(folder, create=True) as store, heeding_signals(notify) as flag:
@@ -54,12 +63,12 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 notify(Notice(f"runs are kept in {folder}"))
             run, attempt = store.create_run(
                 experiment=configuration.name,
-                config=config,
+                config=machine.config,
                 home=folder,
                 uuid=str(uuid.uuid4()),
                 at_least_number=_next_free_number(folder / configuration.name),
                 process=this_process(),
-                settings=attempt_settings(config),
+                settings=attempt_settings(machine.config),
                 environment=describe_environment(machine.device, folder, processes=team.size),
             )
             store.record_weights(attempt.id, network.weights)
@@ -115,7 +124,6 @@ def build(config: ExperimentConfig) -> Network:
     )
     if config.data.batch_size == 1:
         check_single_images(network.module, config.data.image_size)
-    set_grad_checkpointing(network.module, config.model.name, on=config.model.grad_checkpointing)
     return network
 
 

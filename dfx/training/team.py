@@ -51,6 +51,10 @@ class Team:
         """Whether this process records, writes and speaks."""
         return self.rank == 0
 
+    def largest_share(self, samples: int) -> int:
+        """The most samples that a member has of a batch."""
+        return -(-samples // self.size)
+
     def most(self, number: int) -> int:
         """The largest of the numbers that the members give."""
         if self.size == 1:
@@ -91,7 +95,7 @@ class Team:
 
         def should_stop() -> bool:
             agreed = self.most(flag.signal_number or 0)
-            # A signal may have come during the exchange: it counts at the next, and must not be lost.
+            # A signal that came during the exchange counts at the next, and must not be lost.
             if agreed and not flag.is_raised():
                 flag.signal_number = agreed
             return agreed > 0
