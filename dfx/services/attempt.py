@@ -27,7 +27,6 @@ from dfx.services.heartbeat import Heartbeat
 from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
 from dfx.tracking.store import RunStore
-from dfx.training.checkpoint import remove_drafts
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.loop import Recipe, fit
 from dfx.training.schedule import LearningRate
@@ -119,10 +118,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
         if work.renews_patience:
             state.selection = state.selection.renew_patience()
     _announce_start(work, indices, notify)
-    folder = work.home / run.directory
-    remove_drafts(folder)
-    remove_drafts(folder / "checkpoints")
     keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
+    keeper.tidy()
     with ExitStack() as stack:
         train = stack.enter_context(_loader(indices["train"], config, augmented=True))
         validation = stack.enter_context(_loader(indices["val"], config, augmented=False))

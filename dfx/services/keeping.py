@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -34,11 +35,19 @@ from dfx.records import (
     Run,
 )
 from dfx.tracking.store import RunStore
-from dfx.training.checkpoint import dump_checkpoint, load_checkpoint, write_durably
+from dfx.training.checkpoint import (
+    dump_checkpoint,
+    load_checkpoint,
+    remove_drafts,
+    write_durably,
+)
 from dfx.training.events import EpochScored
 from dfx.training.state import TrainingState
 
 _UNCALIBRATED_THRESHOLD = 0.5
+_CHECKPOINT_NAME = re.compile(
+    r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a\d+\.pt", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,15 @@ class Keeper:
     attempt: Attempt
     config: ExperimentConfig
     validation: SplitIndex
+
+    def tidy(self) -> None:
+        """Finishes what an attempt before this one was killed over: drafts, old files, the log."""
+        folder = self.home / self.run.directory
+        remove_drafts(folder)
+        remove_drafts(folder / "checkpoints")
+        self._prune()
+        if folder.is_dir():
+            write_log(folder, self.store.get_detail(self.run.id).epochs)
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
@@ -201,6 +219,26 @@ class Keeper:
             self.store.forget_checkpoints(self.attempt.id, removed)
         for path in removed:
             (self.home / path).unlink(missing_ok=True)
+        if last:
+            self._remove_overtaken(last[0])
+
+    def _remove_overtaken(self, newest: CheckpointFile) -> None:
+        """Removes files without a row, of writers killed before it, that a later one has passed.
+
+        Not those ahead of it: where an older copy of the database was put back, they are all that
+        is left of what it has forgotten.
+        """
+        known = self.store.list_checkpoints(self.run.id, include_superseded=True)
+        names = {file.path.rpartition("/")[2] for file in known}
+        for path in (self.home / newest.path).parent.glob("*.pt"):
+            found = _CHECKPOINT_NAME.fullmatch(path.name)
+            if found is None or path.name in names:
+                continue
+            epoch = int(found["epoch"])
+            # The best weights of an epoch are written when it is over.
+            reached = (epoch, int(found["step"])) if found["step"] else (epoch + 1, 0)
+            if reached < (newest.epoch, newest.step):
+                path.unlink(missing_ok=True)
 
 
 def find_good_checkpoint(
