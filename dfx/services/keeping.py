@@ -21,6 +21,7 @@ from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
+from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
     CLASS_NAMES,
@@ -255,23 +256,43 @@ def find_good_checkpoint(
         StoreError: Where there are some, and none is what was written. To start again then would
             throw away what may only be out of reach.
     """
-    bad: WeightsError | None = None
+    bad: list[str] = []
     for file in store.list_checkpoints(run.id, kind="last"):
         try:
             content = load_checkpoint(home / file.path, sha256=file.sha256)
         except WeightsError as error:
-            notify(Notice(f"checkpoint passed over: {error.message}", "warning"))
-            bad = error
+            bad.append(f"checkpoint passed over: {error.message}")
             continue
         if bad:
-            notify(Notice(f"using the one before it instead: {home / file.path}", "warning"))
+            text = "\n".join(bad)
+            used = home / file.path
+            notify(Notice(f"{text}; using the one before it instead: {used}", "warning"))
         return file, content
+    for text in bad:
+        notify(Notice(text, "warning"))
     if bad:
         raise StoreError(
             f"no checkpoint of {run.name} is there as it was written",
             hint=f"put its files back into {home / run.directory}, or start a new run",
         )
     return None
+
+
+def warn_of_damaged_best(
+    store: RunStore, home: Path, run: Run, notify: Callable[[Message], None]
+) -> None:
+    """Says it where the best weights so far are not what was written; training needs them not."""
+    for file in store.list_checkpoints(run.id, kind="best")[:1]:
+        path = home / file.path
+        if not path.is_file() or hash_file(path) != file.sha256:
+            notify(
+                Notice(
+                    f"the best weights so far, of epoch {file.epoch}, are damaged: {path}\n"
+                    "they are replaced only by a better epoch; to use them, put the file back from"
+                    " a copy",
+                    "warning",
+                )
+            )
 
 
 def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:

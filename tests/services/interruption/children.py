@@ -57,6 +57,16 @@ class Child:
             os.close(descriptor)
         return True
 
+    def freeze_in(self, window: Window, entries: int = 1) -> bool:
+        """Stops it within a window, the first time that succeeds; False where it ends before."""
+        while self.reach(window, entries):
+            self.freeze()
+            if self.marks.window is window:
+                return True
+            entries = self.marks.entries(window) + 1
+            self.thaw()
+        return False
+
     def freeze(self) -> None:
         """Stops it where it is, until `thaw`."""
         os.kill(self.pid, signal.SIGSTOP)

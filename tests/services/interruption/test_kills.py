@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import timm
-import torch
 
 from dfx.records import Status
 
@@ -20,39 +18,6 @@ from .marks import Window
 
 pytestmark = linux_only
 
-OPTIONS = (
-    *("--name", "one", "--arch", "test_efficientnet", "--device", "cpu"),
-    *("--batch-size", "8", "--epochs", "3", "--lr", "3e-3", "--set", "data.image_size=40"),
-    *("--set", "train.deterministic=true", "--set", "train.ema=0.9"),
-    *("--set", "model.drop_rate=0.2", "--set", "model.drop_path_rate=0.2"),
-    *("--set", "augment.jpeg=0.3", "--set", "augment.blur=0.3"),
-    *("--set", "augment.resize=0.3", "--set", "augment.noise=0.3"),
-    *("--set", "train.freeze_epochs=1", "--set", "train.clip_grad_norm=1"),
-    *("--set", "train.label_smoothing=0.1", "--set", "optim.warmup_epochs=0.5"),
-)
-"""Everything that could go differently is on."""
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file to start from, as one that has epochs with a frozen backbone must."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "initial.pth"
-    torch.save(timm.create_model("test_efficientnet").state_dict(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(
-    nursery: Nursery, faces: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Place:
-    """A home in which `one/1` was left alone, writing a checkpoint at every step."""
-    place = Place(tmp_path_factory.mktemp("whole") / "work")
-    often = ("--set", "train.checkpoint_minutes=0.0001")
-    options = ("--data", faces, "--weights", weights, *OPTIONS)
-    place.marks = nursery.run(place.folder, "run", *options, *often).marks
-    return place
-
 
 @pytest.mark.parametrize(
     "needed", [10, pytest.param(50, marks=pytest.mark.slow)], ids=["ten", "fifty"]
@@ -60,8 +25,7 @@ def whole(
 def test_killed_at_any_instant_is_the_uninterrupted_run(
     needed: int,
     nursery: Nursery,
-    faces: Path,
-    weights: Path,
+    options: tuple[object, ...],
     whole: Place,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -71,7 +35,6 @@ def test_killed_at_any_instant_is_the_uninterrupted_run(
     Each time with another number of workers. After each kill the home is sound. In the end weights,
     optimiser, rows and log are the same.
     """
-    options = ("--data", faces, "--weights", weights, *OPTIONS)
     assert whole.marks
     campaign = Campaign(nursery, options, whole.marks, needed=needed, seed=7)
     runs = 0
@@ -91,12 +54,11 @@ def test_killed_at_any_instant_is_the_uninterrupted_run(
 
 
 def test_loader_workers_of_a_killed_process_disturb_nobody(
-    nursery: Nursery, faces: Path, weights: Path, tmp_path: Path, whole: Place
+    nursery: Nursery, options: tuple[object, ...], tmp_path: Path, whole: Place
 ) -> None:
     """They end by themselves; a resume need not wait for that."""
     place = Place(tmp_path / "killed")
-    options = ("--data", faces, "--weights", weights, *OPTIONS, "--set", "data.workers=4")
-    child = nursery.start(place.folder, "run", *options)
+    child = nursery.start(place.folder, "run", *options, "--set", "data.workers=4")
     assert child.reach(Window.VALIDATION)
     child.freeze()
     alive = list_group(child.pid)
@@ -110,12 +72,11 @@ def test_loader_workers_of_a_killed_process_disturb_nobody(
 
 
 def test_lost_loader_worker_fails_the_run_and_it_goes_on(
-    nursery: Nursery, faces: Path, weights: Path, tmp_path: Path, whole: Place
+    nursery: Nursery, options: tuple[object, ...], tmp_path: Path, whole: Place
 ) -> None:
     """As where memory ran out: a message, exit code 6, and nothing of the result is changed."""
     place = Place(tmp_path / "lost")
-    options = ("--data", faces, "--weights", weights, *OPTIONS, "--set", "data.workers=1")
-    child = nursery.start(place.folder, "run", *options)
+    child = nursery.start(place.folder, "run", *options, "--set", "data.workers=1")
     assert child.reach(Window.STEP, 6)
     child.freeze()
     for pid in list_group(child.pid):
