@@ -78,6 +78,8 @@ class Campaign:
         """Starts a run, kills it so often, if it lives so long, and lets it come to its end."""
         found = Found(0, 0, -1, 0)
         for _ in range(kills):
+            if not self.find_lacking():
+                break
             child = self._start(place, found)
             self._strike(child, found)
             code = child.wait()
