@@ -34,7 +34,6 @@ from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
 from dfx.services.memory import find_memory_failure
 from dfx.tracking.store import RunStore
-from dfx.training.checkpoint import remove_drafts
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.signals import StopFlag
 from dfx.training.state import TrainingState
@@ -138,10 +137,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     _announce_start(work, task, notify)
     if config.train.epochs != work.former_epochs:
         _announce_plan(work, task, state.step, notify)
-    folder = work.home / run.directory
-    remove_drafts(folder)
-    remove_drafts(folder / "checkpoints")
     keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
+    keeper.tidy()
     with training(task, state, team.sharing(flag)) as events:
         if _keep(events, state, keeper, notify):
             raise _interruption(work, state, flag)

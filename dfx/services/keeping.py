@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
+from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
     CLASS_NAMES,
@@ -34,11 +36,19 @@ from dfx.records import (
     Run,
 )
 from dfx.tracking.store import RunStore
-from dfx.training.checkpoint import dump_checkpoint, load_checkpoint, write_durably
+from dfx.training.checkpoint import (
+    dump_checkpoint,
+    load_checkpoint,
+    remove_drafts,
+    write_durably,
+)
 from dfx.training.events import EpochScored
 from dfx.training.state import TrainingState
 
 _UNCALIBRATED_THRESHOLD = 0.5
+_CHECKPOINT_NAME = re.compile(
+    r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a\d+\.pt", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,15 @@ class Keeper:
     attempt: Attempt
     config: ExperimentConfig
     validation: SplitIndex
+
+    def tidy(self) -> None:
+        """Finishes what an attempt before this one was killed over: drafts, old files, the log."""
+        folder = self.home / self.run.directory
+        remove_drafts(folder)
+        remove_drafts(folder / "checkpoints")
+        self._prune()
+        if folder.is_dir():
+            write_log(folder, self.store.get_detail(self.run.id).epochs)
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
@@ -201,6 +220,26 @@ class Keeper:
             self.store.forget_checkpoints(self.attempt.id, removed)
         for path in removed:
             (self.home / path).unlink(missing_ok=True)
+        if last:
+            self._remove_overtaken(last[0])
+
+    def _remove_overtaken(self, newest: CheckpointFile) -> None:
+        """Removes files without a row, of writers killed before it, that a later one has passed.
+
+        Not those ahead of it: where an older copy of the database was put back, they are all that
+        is left of what it has forgotten.
+        """
+        known = self.store.list_checkpoints(self.run.id, include_superseded=True)
+        names = {file.path.rpartition("/")[2] for file in known}
+        for path in (self.home / newest.path).parent.glob("*.pt"):
+            found = _CHECKPOINT_NAME.fullmatch(path.name)
+            if found is None or path.name in names:
+                continue
+            epoch = int(found["epoch"])
+            # The best weights of an epoch are written when it is over.
+            reached = (epoch, int(found["step"])) if found["step"] else (epoch + 1, 0)
+            if reached < (newest.epoch, newest.step):
+                path.unlink(missing_ok=True)
 
 
 def find_good_checkpoint(
@@ -217,23 +256,43 @@ def find_good_checkpoint(
         StoreError: Where there are some, and none is what was written. To start again then would
             throw away what may only be out of reach.
     """
-    bad: WeightsError | None = None
+    bad: list[str] = []
     for file in store.list_checkpoints(run.id, kind="last"):
         try:
             content = load_checkpoint(home / file.path, sha256=file.sha256)
         except WeightsError as error:
-            notify(Notice(f"checkpoint passed over: {error.message}", "warning"))
-            bad = error
+            bad.append(f"checkpoint passed over: {error.message}")
             continue
         if bad:
-            notify(Notice(f"using the one before it instead: {home / file.path}", "warning"))
+            text = "\n".join(bad)
+            used = home / file.path
+            notify(Notice(f"{text}; using the one before it instead: {used}", "warning"))
         return file, content
+    for text in bad:
+        notify(Notice(text, "warning"))
     if bad:
         raise StoreError(
             f"no checkpoint of {run.name} is there as it was written",
             hint=f"put its files back into {home / run.directory}, or start a new run",
         )
     return None
+
+
+def warn_of_damaged_best(
+    store: RunStore, home: Path, run: Run, notify: Callable[[Message], None]
+) -> None:
+    """Says it where the best weights so far are not what was written; training needs them not."""
+    for file in store.list_checkpoints(run.id, kind="best")[:1]:
+        path = home / file.path
+        if not path.is_file() or hash_file(path) != file.sha256:
+            notify(
+                Notice(
+                    f"the best weights so far, of epoch {file.epoch}, are damaged: {path}\n"
+                    "they are replaced only by a better epoch; to use them, put the file back from"
+                    " a copy",
+                    "warning",
+                )
+            )
 
 
 def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:

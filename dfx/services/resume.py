@@ -17,7 +17,7 @@ from dfx.services.assembly import recreate_module
 from dfx.services.attempt import Notify, Work, heeding_signals, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
-from dfx.services.keeping import find_good_checkpoint
+from dfx.services.keeping import find_good_checkpoint, warn_of_damaged_best
 from dfx.services.machine import resolve_machine
 from dfx.services.memory import settle_memory
 from dfx.services.provenance import describe_environment
@@ -108,6 +108,7 @@ def resume_run(
                 store.record_weights(attempt.id, network.weights)
             where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"
             notify(Notice(f"run {run.name} goes on {where}"))
+            warn_of_damaged_best(store, folder, run, notify)
             work = Work(
                 store=store,
                 home=folder,

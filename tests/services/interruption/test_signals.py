@@ -1,0 +1,72 @@
+"""SIGINT and SIGTERM are honoured within one step plus one checkpoint, counted and not timed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dfx.records import Status
+
+from .children import Child, Nursery, linux_only, list_group
+from .comparing import Place, assert_equal
+from .marks import Window
+
+pytestmark = linux_only
+
+
+def freeze_a_run(
+    nursery: Nursery, folder: Path, options: tuple[object, ...], window: Window, entries: int
+) -> tuple[Child, Place]:
+    """A run that stands still in a window, its loader workers alive."""
+    for number in range(10):
+        place = Place(folder / f"signalled-{number}")
+        child = nursery.start(place.folder, "run", *options, "--set", "data.workers=2")
+        if child.freeze_in(window, entries):
+            return child, place
+        assert child.wait() == 0, child.stderr
+    raise AssertionError(f"no process was ever seen in {window.name}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("window", "entries"), [(Window.STEP, 6), (Window.VALIDATION, 5)])
+def test_signal_is_honoured_within_a_step(
+    window: Window,
+    entries: int,
+    number: signal.Signals,
+    code: int,
+    nursery: Nursery,
+    options: tuple[object, ...],
+    whole: Place,
+    tmp_path: Path,
+) -> None:
+    """To the whole process group, as a terminal sends it: no other step begins, one file is kept.
+
+    No loader worker is left, and what is resumed is the uninterrupted run.
+    """
+    child, place = freeze_a_run(nursery, tmp_path, options, window, entries)
+    marks = child.marks
+    step = marks["step"]
+    before = {each: marks.entries(each) for each in Window}
+    workers = len(list_group(child.pid)) - 1
+    os.killpg(child.pid, number)
+    child.thaw()
+    ended = child.wait()
+    more = {each: marks.entries(each) - before[each] for each in Window}
+    left, found, said = list_group(child.pid), place.inspect(), child.stderr
+    status = place.read().run.status
+    nursery.run(place.folder, "resume", "one/1", "--set", "data.workers=1")
+
+    assert code == ended, said
+    assert workers >= 2
+    assert more[Window.STEP] == 0
+    # It may have been caught before the first batch of a pass has come.
+    assert more[Window.VALIDATION] <= 1
+    assert more[Window.UNRECORDED] == 1
+    assert found.step == step + (1 if window is Window.STEP else 0)
+    assert left == []
+    assert status is Status.INTERRUPTED
+    assert said.splitlines()[-1].endswith("Continue:  dfx resume one/1")
+    assert_equal(whole, place)
