@@ -154,7 +154,7 @@ class TrainConfig(Section):
     )
     checkpoint_minutes: float = _key("machine", 5.0, "minutes between snapshots in an epoch", gt=0)
     deterministic: StrictBool = _key("recipe", False, "deterministic algorithms only; slower")
-    compile: StrictBool = _key("machine", False, "compile the network; some minutes, then faster")
+    compile: StrictBool = _key("machine", False, "compile the network, where it can be")
 
     @model_validator(mode="after")
     def _check_threads(self) -> TrainConfig:

@@ -77,6 +77,9 @@ def _forward(block: nn.Module, *inputs: Any, **options: Any) -> Any:
     plain = partial(type(block).forward, block)
     if not (block.training and torch.is_grad_enabled()):
         return plain(*inputs, **options)
+    if torch.compiler.is_compiling():
+        # What is compiled changes buffers only once, at its end; the compiler recomputes the rest.
+        return checkpoint(plain, *inputs, use_reentrant=False, **options)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _Replay(block)

@@ -7,7 +7,8 @@ import sys
 from dfx.errors import DfxError, Interrupted, TeamLost, TrainingDiverged
 from dfx.services.assembly import Task, build_state, recreate_module, training
 from dfx.services.machine import resolve_machine
-from dfx.services.memory import find_memory_failure, settle_memory
+from dfx.services.memory import explained
+from dfx.services.preparation import prepare_network
 from dfx.training.signals import StopFlag
 from dfx.training.team import Team, assemble
 
@@ -40,16 +41,11 @@ def _work(task: Task, team: Team, flag: StopFlag) -> None:
     if task.weights:
         module.load_state_dict(task.weights)
     images = team.largest_share(task.config.data.batch_size)
-    machine = settle_memory(machine, module, lambda _: None, images=images, available=None)
-    try:
+    machine = prepare_network(machine, module, lambda _: None, images=images)
+    with explained(machine):
         state = build_state(task, module, machine.device, team)
         with training(task, state, team.sharing(flag)) as events:
             for _ in events:
                 """Writing and telling is the leader's."""
-    except (RuntimeError, MemoryError) as error:
-        failure = find_memory_failure(error, machine)
-        if failure is None:
-            raise
-        raise failure from error
     if flag.signal_number is not None:
         sys.exit(128 + flag.signal_number)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from dfx.config import ExperimentConfig
+from dfx.errors import ConfigError
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import own_device, resolve_device
 from dfx.models.memory import StepMemory
@@ -43,6 +44,7 @@ def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
         team: Each member on a machine with cards has one of its own.
 
     Raises:
+        ConfigError: Where several processes cannot do what is asked for.
         DeviceError: Where the device is not there, or this torch cannot use it.
     """
     if config.train.deterministic:
@@ -51,6 +53,12 @@ def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
     device = resolve_device(config.train.device)
     if team.size > 1:
         device = own_device(device, team.local_rank)
+        if config.train.compile:
+            raise ConfigError(
+                f"train.compile is true, but {team.size} processes train together: what they"
+                " exchange in the forward pass is not compiled",
+                hint="leave it off: --set train.compile=false",
+            )
     threads = config.train.threads
     if threads != "auto":
         torch.set_num_threads(threads)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -62,18 +63,13 @@ def settle_memory(
     blocks = len(find_blocks(module))
     count = _wanted_blocks(config, blocks)
     memory = None
-    try:
+    with explained(machine):
         module.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         if available is not None:
             memory = _count(machine, module)
             if count is None:
                 count = memory.fewest_blocks(images, available)
         count = _set_checked(machine, module, count or 0, notify)
-    except (RuntimeError, MemoryError) as error:
-        failure = find_memory_failure(error, machine)
-        if failure is None:
-            raise
-        raise failure from error
     if memory and available is not None:
         notify(_state(memory, config, images=images, available=available, count=count))
     settled = count if 0 < count < blocks else count > 0
@@ -81,7 +77,7 @@ def settle_memory(
     return replace(machine, config=config, memory=memory)
 
 
-def small_loss(machine: Machine, module: nn.Module, images: int) -> Tensor:
+def blank_loss(machine: Machine, module: nn.Module, images: int) -> Tensor:
     """The loss of some images without content, computed as in training."""
     size = machine.config.data.image_size
     pixels = torch.zeros(images, 3, size, size, dtype=torch.uint8, device=machine.device)
@@ -118,7 +114,7 @@ def _count(machine: Machine, module: nn.Module) -> StepMemory:
     set_recomputed(module, 0)
     memory = count_step(
         module,
-        lambda images: small_loss(machine, module, images),
+        lambda images: blank_loss(machine, module, images),
         averaged=machine.config.train.ema > 0,
     )
     if machine.device.type == "cuda":
@@ -139,7 +135,7 @@ def _set_checked(
         return 0
     try:
         with rehearse(module):
-            try_gradients(module, small_loss(machine, module, 2))
+            try_gradients(module, blank_loss(machine, module, 2))
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
@@ -195,6 +191,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def explained(machine: Machine) -> Iterator[None]:
+    """Raises what is said of running out of memory in its place.
+
+    Raises:
+        TrainingFailed: As `find_memory_failure` gives it.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        failure = find_memory_failure(error, machine)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def find_memory_failure(

@@ -10,7 +10,6 @@ from dfx.config import KINDS, ExperimentConfig, load_config
 from dfx.data.index import ListedImage, digest_listing
 from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsError
 from dfx.messages import Notice
-from dfx.models.device import available_bytes
 from dfx.models.initial import Network
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
 from dfx.services.assembly import recreate_module
@@ -19,7 +18,7 @@ from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
 from dfx.services.keeping import find_good_checkpoint, warn_of_damaged_best
 from dfx.services.machine import resolve_machine
-from dfx.services.memory import settle_memory
+from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
 from dfx.services.references import find_unfinished, resolve_run
 from dfx.services.train import attempt_settings, build, list_data
@@ -83,13 +82,8 @@ def resume_run(
             _check_same_data(run, summary, listed[summary.split])
         good = find_good_checkpoint(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
-        machine = settle_memory(
-            machine,
-            network.module,
-            notify,
-            images=team.largest_share(machine.config.data.batch_size),
-            available=available_bytes(machine.device),
-        )
+        images = team.largest_share(machine.config.data.batch_size)
+        machine = prepare_network(machine, network.module, notify, images=images)
         former_epochs = _planned_by(good, config.train.epochs)
         with heeding_signals(notify) as flag:
             attempt = store.begin_attempt(

@@ -10,7 +10,6 @@ from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
 from dfx.messages import Notice
-from dfx.models.device import available_bytes
 from dfx.models.initial import Network, build_network
 from dfx.models.network import check_single_images
 from dfx.records import Run, Split
@@ -18,7 +17,7 @@ from dfx.services.attempt import Notify, Work, heeding_signals, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
-from dfx.services.memory import settle_memory
+from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
 from dfx.tracking.process import this_process
 from dfx.training.team import assemble
@@ -49,13 +48,8 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
         listed = list_data(config)
         notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
         network = build(config)
-        machine = settle_memory(
-            machine,
-            network.module,
-            notify,
-            images=team.largest_share(config.data.batch_size),
-            available=available_bytes(machine.device),
-        )
+        images = team.largest_share(config.data.batch_size)
+        machine = prepare_network(machine, network.module, notify, images=images)
         folder = find_home(home)
         is_new = not folder.exists()
         with open_store(folder, create=True) as store, heeding_signals(notify) as flag:

@@ -213,10 +213,13 @@ def read_tallies(rows: list[list[float]]) -> tuple[float, float, int | None, flo
 def build_optimizer(module: nn.Module, *, weight_decay: float) -> Optimizer:
     """AdamW over all parameters, in two groups from the start: the last layer, and the rest.
 
-    The learning rate is set before each step. Frozen parameters have no gradient and stay.
+    The learning rate is set before each step. Frozen parameters have no gradient and stay. Where it
+    is fused, a step that a gradient scaler skips is skipped on the device: the others would wait
+    for it to tell.
     """
     head = list(last_layer(module).parameters())
     known = {id(parameter) for parameter in head}
     rest = [parameter for parameter in module.parameters() if id(parameter) not in known]
     groups = [{"params": rest}, {"params": head}]
-    return AdamW(groups, lr=0.0, weight_decay=weight_decay)
+    is_fused = head[0].device.type in {"cpu", "cuda"}
+    return AdamW(groups, lr=0.0, weight_decay=weight_decay, fused=is_fused or None)

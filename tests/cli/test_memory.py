@@ -33,8 +33,7 @@ def small_card(monkeypatch: pytest.MonkeyPatch) -> None:
         available_bytes = first.memory.needed_bytes(images, 1)
         return real(machine, module, notify, images=images, available=available_bytes)
 
-    for place in ("train", "resume"):
-        monkeypatch.setattr(f"dfx.services.{place}.settle_memory", settle)
+    monkeypatch.setattr("dfx.services.preparation.settle_memory", settle)
 
 
 def test_a_small_card_gives_the_same_run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms as reference
 
+from dfx.data import transforms
 from dfx.data.randomness import sample_generator
 from dfx.data.transforms import Augmentation, normalise, prepare
 from dfx.records import Preprocessing
@@ -183,6 +186,36 @@ class TestAugmentation:
 
         assert np.sqrt(max(squares)) < 10.5
         assert 26 < np.mean(squares) < 41
+
+    @pytest.mark.parametrize(
+        ("name", "place", "low", "high"),
+        [
+            ("jpeg", "_compress", 30, 100),
+            ("blur", "ImageFilter.GaussianBlur", 0, 3),
+            ("resize", "_resize_there_and_back", 0.25, 1),
+            ("noise", "_add_noise", 0, 10),
+        ],
+    )
+    def test_degradations_fill_their_range_and_stay_within(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, place: str, low: float, high: float
+    ) -> None:
+        """Quality, σ in pixels, scale, σ in 256ths: as their descriptions say."""
+        real = attrgetter(place)(transforms)
+        drawn: list[float] = []
+
+        def note(*arguments: Any) -> Any:
+            drawn.append(next(x for x in arguments if isinstance(x, float | int)))
+            return real(*arguments)
+
+        monkeypatch.setattr(f"dfx.data.transforms.{place}", note)
+        augmentation = replace(NONE, **{name: 1})
+        for index in range(300):
+            apply(augmentation, index)
+        span = high - low
+
+        assert len(drawn) == 300
+        assert low <= min(drawn) < low + 0.05 * span
+        assert high - 0.05 * span < max(drawn) <= high
 
     @pytest.mark.parametrize("turned_on", [field.name for field in fields(Augmentation)])
     def test_turning_one_on_leaves_the_draws_of_the_others(self, turned_on: str) -> None:

@@ -1,0 +1,55 @@
+"""Compiling a network, in place; where nothing compiles, it stays as it is."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch._dynamo import config as dynamo
+
+from dfx.models.rehearsal import rehearse, try_gradients
+from dfx.models.weights import first_line
+
+_MOST_VARIANTS = 64
+
+
+def compile_network(module: nn.Module, loss_of_batch: Callable[[], Tensor]) -> str | None:
+    """Compiles a network for a batch as in training, and leaves no other trace in it.
+
+    Names in its state dict are as before, and a deep copy is not compiled. Shapes get kernels of
+    their own (a last batch, evaluation), so that what they compute does not depend on which came
+    first, and a resumed run compiles what the uninterrupted one did.
+
+    Args:
+        module: On its device.
+        loss_of_batch: The loss of such a batch, computed by the network.
+
+    Returns:
+        Why it is not compiled, in a line; None where it is.
+
+    Raises:
+        RuntimeError: Where it computes no better without a compiler.
+    """
+    _silence()
+    try:
+        module.compile(dynamic=False)
+        with rehearse(module):
+            try_gradients(module, loss_of_batch())
+    except (RuntimeError, OSError, ImportError) as error:
+        module._compiled_call_impl = None  # noqa: SLF001  # torch has no other way back
+        torch.compiler.reset()
+        with rehearse(module):
+            try_gradients(module, loss_of_batch())
+        return first_line(error)
+    return None
+
+
+def _silence() -> None:
+    """Keeps the compiler's talk from the person; what fails is raised all the same."""
+    dynamo.recompile_limit = _MOST_VARIANTS
+    for name in ("torch", "torch._dynamo", "torch._inductor"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor|functorch)")
