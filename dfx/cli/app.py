@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from dfx import __version__
 from dfx.cli import compare, data, demo, predict, resume, run, show
-from dfx.errors import DfxError, Interrupted
+from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
 app = typer.Typer(
@@ -54,13 +54,30 @@ def main() -> None:
     try:
         app()
     except DfxError as error:
-        from dfx.display.console import print_error, print_notice
+        _end(error)
+    except OSError as error:
+        if error.errno not in OUT_OF_SPACE:
+            raise
+        what = error.filename or "what is printed"
+        _end(NoSpaceLeft(f"no space left to write {what}", hint="free some space, and try again"))
+    finally:
+        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+
+def _end(error: DfxError) -> NoReturn:
+    """Says what went wrong and ends the process, with its code even where nothing can be said."""
+    from dfx.display.console import print_error, print_notice
+
+    try:
         if isinstance(error, Interrupted):
             print_notice(Notice(error.message))
         else:
             print_error(error)
-        sys.exit(error.exit_code)
-    finally:
-        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sys.stdout.flush()
+    except OSError as problem:
+        if problem.errno not in OUT_OF_SPACE:
+            raise
+        # What could not be printed would be tried again at the very end, and change the code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(error.exit_code)

@@ -46,10 +46,10 @@ class Place:
         marks: Of the process that did it, where that is of use.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, home: Path | None = None) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
-        self.home = folder / "runs"
+        self.home = home or folder / "runs"
         self.run = self.home / "one" / "1"
         self.marks: Marks | None = None
 
