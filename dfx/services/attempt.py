@@ -26,6 +26,7 @@ from dfx.services.estimate import Estimate
 from dfx.services.heartbeat import Heartbeat
 from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
+from dfx.services.room import find_lack_of_room
 from dfx.tracking.store import RunStore
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.loop import Recipe, fit
@@ -120,6 +121,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     _announce_start(work, indices, notify)
     keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
     keeper.tidy()
+    if lack := find_lack_of_room(work.home, work.home / run.directory / "checkpoints", state):
+        notify(lack)
     with ExitStack() as stack:
         train = stack.enter_context(_loader(indices["train"], config, augmented=True))
         validation = stack.enter_context(_loader(indices["val"], config, augmented=False))
