@@ -63,13 +63,11 @@ LAST = "one/1/checkpoints/last-e0003"
 ROW = "dfx.tracking.store:RunStore.record_epoch"
 CASES = {
     "checkpoint": Case(WRITE, LAST, Status.FAILED, 1, "last-e0003", leave=ROOM),
-    "checkpoint, no byte left": Case(WRITE, LAST, Status.LOST, 1, "last-e0003"),
     "predictions": Case(WRITE, "one/1/val-e0001", Status.LOST, 0, "val-e0001"),
     "log": Case(WRITE, "one/1/log.csv", Status.LOST, 2, "log.csv", 2),
     "row": Case(ROW, "dfx.db", Status.LOST, 1, call=2),
     "row, some room": Case(ROW, "dfx.db", Status.LOST, 1, call=2, leave=40 * 1024),
     "image memory": Case("dfx.data.index:_remember", ".images/checked.tsv", Status.LOST, 0),
-    "image list": Case("dfx.services.attempt:write_manifest", ".images/", Status.LOST, 0),
 }
 
 
