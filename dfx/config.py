@@ -37,6 +37,7 @@ CONFIG_VERSION = 1
 
 Kind = Literal["recipe", "machine", "plan"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Recomputed = Literal["auto"] | StrictBool | Annotated[int, Field(ge=0)]
 SelectBy = Literal["accuracy", "auc", "loss"]
 Schedule = Literal["cosine", "step", "constant"]
 
@@ -110,8 +111,8 @@ class ModelConfig(Section):
     weights_file: str | None = _key("recipe", None, "local .safetensors or .pth file instead")
     drop_rate: float = _key("recipe", 0.0, "dropout before the last layer", ge=0, lt=1)
     drop_path_rate: float = _key("recipe", 0.0, "probability of skipping a block", ge=0, lt=1)
-    grad_checkpointing: StrictBool = _key(
-        "recipe", False, "recompute activations in the backward pass: less memory, more time"
+    grad_checkpointing: Recomputed = _key(
+        "machine", "auto", "blocks recomputed to save memory: auto, true for all, false or how many"
     )
 
 
@@ -153,6 +154,7 @@ class TrainConfig(Section):
     )
     checkpoint_minutes: float = _key("machine", 5.0, "minutes between snapshots in an epoch", gt=0)
     deterministic: StrictBool = _key("recipe", False, "deterministic algorithms only; slower")
+    compile: StrictBool = _key("machine", False, "compile the network; some minutes, then faster")
 
     @model_validator(mode="after")
     def _check_threads(self) -> TrainConfig:

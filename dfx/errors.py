@@ -15,6 +15,7 @@
         ImageError           5  one image cannot be read
       TrainingFailed         6  training cannot go on
         TrainingDiverged     6  the loss is no longer a number
+        TeamLost             6  another process of the same training has ended
       Interrupted      130/143  stopped by a signal; can be resumed
 
 Anything else that escapes is a bug: it keeps its traceback and exits with 1. The boundary that
@@ -127,6 +128,10 @@ class TrainingFailed(DfxError):
 
 class TrainingDiverged(TrainingFailed):
     """The loss is no longer a number."""
+
+
+class TeamLost(TrainingFailed):
+    """Another process of the same training has ended."""
 
 
 class Interrupted(DfxError):

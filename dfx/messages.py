@@ -83,12 +83,14 @@ class RunFinished:
 Message = Progress | Counting | Notice | EpochFinished | RunFinished
 
 
-def resume_command(run: str, home: Path | None) -> str:
+def resume_command(run: str, home: Path | None, *, processes: int = 1) -> str:
     """What a person types to go on with a run.
 
     Args:
         run: Its name.
         home: As given on the command line, so that the command works in the same place.
+        processes: How many train it together.
     """
+    program = "dfx" if processes == 1 else f"torchrun --nproc-per-node={processes} -m dfx"
     where = f" --home {shlex.quote(str(home))}" if home else ""
-    return f"dfx resume {run}{where}"
+    return f"{program} resume {run}{where}"

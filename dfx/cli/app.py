@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -51,22 +52,30 @@ def main() -> None:
     # torch's threads spin while they wait for each other. Where anything else wants the processor,
     # loader workers to begin with, that makes training several times slower. Read once, at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Not an Exception, which libraries catch; in training, `StopFlag` takes the signals over.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         app()
     except DfxError as error:
-        _end(error)
+        _explain(error)
+        sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in OUT_OF_SPACE:
             raise
         what = error.filename or "what is printed"
-        _end(NoSpaceLeft(f"no space left to write {what}", hint="free some space, and try again"))
+        full = NoSpaceLeft(f"no space left to write {what}", hint="free some space, and try again")
+        _explain(full)
+        sys.exit(full.exit_code)
     finally:
-        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback.
+        # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback,
+        # and torchrun's request to end, which follows the end of the first process, no other code.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _end(error: DfxError) -> NoReturn:
-    """Says what went wrong and ends the process, with its code even where nothing can be said."""
+def _explain(error: DfxError) -> None:
+    """Says what went wrong; where even that has no room, the exit code alone says it."""
     from dfx.display.console import print_error, print_notice
 
     try:
@@ -80,4 +89,8 @@ def _end(error: DfxError) -> NoReturn:
             raise
         # What could not be printed would be tried again at the very end, and change the code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(error.exit_code)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Ends with the status that shells give a process that a signal has ended."""
+    sys.exit(128 + number)

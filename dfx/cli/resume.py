@@ -29,7 +29,12 @@ def resume(
     With --set only what belongs to the machine may change, as data.workers=2.
     """
     from dfx.display.progress import TrainingDisplay
+    from dfx.services.follow import follow
     from dfx.services.resume import resume_run
+    from dfx.training.team import is_follower
 
+    if is_follower():  # one of several processes, and not the one that speaks
+        follow()
+        return
     with TrainingDisplay(report=format_) as display:
         resume_run(run, epochs=epochs, settings=settings or [], home=home, notify=display.show)

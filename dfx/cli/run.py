@@ -60,7 +60,14 @@ def run(
     Example: dfx run --name b4-small --data faces --set data.image_size=224 --epochs 5
     """
     from dfx.services.configure import configure
+    from dfx.training.team import is_follower
 
+    if is_follower():  # one of several processes, and not the one that speaks
+        if not dry_run:
+            from dfx.services.follow import follow
+
+            follow()
+        return
     configuration = configure(
         name,
         file=config,

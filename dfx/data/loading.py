@@ -24,6 +24,9 @@ EVALUATION_EPOCH = 0
 """Training counts from 1; this one asks for images as they are, in the order of the index."""
 
 
+_PARENTS_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 class Batch(NamedTuple):
     """Some samples.
 
@@ -87,6 +90,23 @@ class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
             pixels = prepare(image, self._image_size_px)
         return pixels, self._labels[key.sample], key.sample
 
+    def collate(self, samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:
+        """A batch of samples, which may be none; or the first error among them."""
+        size = self._image_size_px
+        images = torch.empty(len(samples), 3, size, size, dtype=torch.uint8)
+        labels, indices = [], []
+        for number, sample in enumerate(samples):
+            if isinstance(sample, ImageError):
+                return sample
+            images[number] = sample[0]
+            labels.append(sample[1])
+            indices.append(sample[2])
+        return Batch(
+            images,
+            torch.tensor(labels, dtype=torch.int64),
+            torch.tensor(indices, dtype=torch.int64),
+        )
+
 
 class _Schedule:
     """A batch sampler that is told, before each pass, which samples are next."""
@@ -112,6 +132,8 @@ class ImageLoader:
         workers: Loader processes; 0 loads in this one.
         pin_memory: Whether batches are put into page-locked memory.
         seed: Of the order.
+        rank: Of this process among those that share each batch.
+        processes: How many share it. A batch that is smaller than that leaves some with none.
     """
 
     def __init__(
@@ -122,8 +144,11 @@ class ImageLoader:
         workers: int,
         pin_memory: bool,
         seed: int = 0,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self._dataset = dataset
+        self._share = slice(rank, None, processes)
         self._batch_size = batch_size
         self._seed = seed
         self._schedule = _Schedule()
@@ -132,7 +157,7 @@ class ImageLoader:
                 dataset,
                 batch_sampler=self._schedule,
                 num_workers=workers,
-                collate_fn=_collate,
+                collate_fn=dataset.collate,
                 pin_memory=pin_memory,
                 worker_init_fn=_leave_signals_to_parent,
                 persistent_workers=workers > 0,
@@ -141,14 +166,17 @@ class ImageLoader:
         self._iterator: Any = None
 
     def plan(self, epoch: int) -> list[list[int]]:
-        """The sample indices of each batch of an epoch, counted from 1, or of the evaluation."""
+        """The sample indices of each batch of an epoch, counted from 1, or of the evaluation.
+
+        It is the same to all processes that share the batches.
+        """
         samples = len(self._dataset)
         if epoch == EVALUATION_EPOCH:
             return cut_batches(list(range(samples)), self._batch_size)
         return cut_batches(permutation(samples, seed=self._seed, epoch=epoch), self._batch_size)
 
     def batches(self, epoch: int = EVALUATION_EPOCH, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from a position on.
+        """The batches of an epoch from a position on, this process's share of each.
 
         Raises:
             ImageError: Where an image that could be read before cannot be read any more.
@@ -156,10 +184,11 @@ class ImageLoader:
         if self._loader is None:
             raise ValueError("the loader is closed")
         self._schedule.batches = [
-            [SampleKey(epoch, index) for index in batch] for batch in self.plan(epoch)[start:]
+            [SampleKey(epoch, index) for index in batch[self._share]]
+            for batch in self.plan(epoch)[start:]
         ]
         before = set(multiprocessing.active_children())
-        with _without_advice():
+        with _without_advice(), _without_signals():
             self._iterator = iter(self._loader)
         self._workers += [p for p in multiprocessing.active_children() if p not in before]
         for batch in self._iterator:
@@ -203,6 +232,16 @@ def _without_advice() -> Iterator[None]:
 
 
 @contextmanager
+def _without_signals() -> Iterator[None]:
+    """Worker processes that start in here are deaf to signals from their first instant on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PARENTS_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def explain_lost_workers() -> Iterator[None]:
     """Puts the end of a loader process into words.
 
@@ -225,18 +264,7 @@ def explain_lost_workers() -> Iterator[None]:
         ) from None
 
 
-def _collate(samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:
-    images, labels, indices = [], [], []
-    for sample in samples:
-        if isinstance(sample, ImageError):
-            return sample
-        images.append(sample[0])
-        labels.append(sample[1])
-        indices.append(sample[2])
-    return Batch(torch.stack(images), torch.tensor(labels), torch.tensor(indices))
-
-
 def _leave_signals_to_parent(_worker: int) -> None:
     """A signal to the process group reaches the workers too; their parent decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _PARENTS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

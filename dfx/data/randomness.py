@@ -58,3 +58,8 @@ def cut_batches(order: list[int], batch_size: int) -> list[list[int]]:
     if batch_size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [batches[-2] + batches[-1]]
     return batches
+
+
+def count_batches(samples: int, batch_size: int) -> int:
+    """How many batches `cut_batches` cuts."""
+    return len(cut_batches(list(range(samples)), batch_size))

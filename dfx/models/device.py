@@ -59,6 +59,32 @@ def resolve_device(wanted: str) -> torch.device:
     )
 
 
+def own_device(device: torch.device, local_rank: int) -> torch.device:
+    """The device of one of several processes that train together.
+
+    Args:
+        device: What all were told: the first card, or a device that they share.
+        local_rank: Number of the process among those of its machine, from 0.
+
+    Raises:
+        DeviceError: Where there is no card of its own for it.
+    """
+    if device.type != "cuda":
+        return device
+    if device.index:
+        raise DeviceError(
+            f"train.device is '{device}', but of several processes each takes a card of its own",
+            hint="say --device cuda, and choose the cards with CUDA_VISIBLE_DEVICES",
+        )
+    count = torch.cuda.device_count()
+    if local_rank >= count:
+        raise DeviceError(
+            f"process {local_rank} of this machine needs a card of its own, but there are {count}",
+            hint=f"start as many as there are: torchrun --nproc-per-node={count}",
+        )
+    return torch.device("cuda", local_rank)
+
+
 def describe_device(device: torch.device) -> str:
     """The device in words: the card's name and memory, or the processor's threads."""
     if device.type == "cuda":
@@ -67,6 +93,16 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({torch.get_num_threads()} threads)"
     return str(device)
+
+
+def available_bytes(device: torch.device) -> int | None:
+    """Memory that training could have, what torch already holds included; None if not known."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device)
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    return None
 
 
 def _numbered_card(wanted: str) -> torch.device:

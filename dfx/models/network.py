@@ -144,23 +144,6 @@ def _explain_size(name: str, image_size_px: int, error: Exception) -> ConfigErro
     )
 
 
-def set_grad_checkpointing(module: nn.Module, name: str, *, on: bool) -> None:
-    """Makes the backward pass recompute activations instead of keeping them.
-
-    Raises:
-        ConfigError: Where the architecture cannot.
-    """
-    if not on:
-        return
-    try:
-        module.set_grad_checkpointing()  # type: ignore[operator]  # timm's protocol
-    except (AttributeError, AssertionError):
-        raise ConfigError(
-            f"model.grad_checkpointing is true, but {name} cannot recompute its activations",
-            hint="leave it off: --set model.grad_checkpointing=false",
-        ) from None
-
-
 def check_single_images(module: nn.Module, image_size_px: int) -> None:
     """Accepts a network that can be trained on one image at a time.
 

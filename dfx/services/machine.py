@@ -10,9 +10,11 @@ import torch
 
 from dfx.config import ExperimentConfig
 from dfx.evaluation.precision import Precision, resolve_precision
-from dfx.models.device import resolve_device
+from dfx.models.device import own_device, resolve_device
+from dfx.models.memory import StepMemory
 from dfx.records import ResolvedKey
 from dfx.services.configure import Configuration
+from dfx.training.team import ALONE, Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,17 @@ class Machine:
     config: ExperimentConfig
     device: torch.device
     precision: Precision
+    memory: StepMemory | None = None
 
 
-def resolve_machine(config: ExperimentConfig) -> Machine:
+def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
     """Decides device, precision, threads and pinned memory, and sets torch up accordingly.
+
+    What only the network tells stays open: `dfx.services.memory` decides it.
+
+    Args:
+        config: As it was asked for.
+        team: Each member on a machine with cards has one of its own.
 
     Raises:
         DeviceError: Where the device is not there, or this torch cannot use it.
@@ -40,6 +49,8 @@ def resolve_machine(config: ExperimentConfig) -> Machine:
         # cuBLAS reads this when its first handle is made, so before the device is touched.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     device = resolve_device(config.train.device)
+    if team.size > 1:
+        device = own_device(device, team.local_rank)
     threads = config.train.threads
     if threads != "auto":
         torch.set_num_threads(threads)

@@ -22,7 +22,7 @@ _PATCH_LIMIT = 20_000_000
 """Bytes; a larger patch is named by its digest and not kept."""
 
 
-def describe_environment(device: torch.device, home: Path) -> dict[str, Any]:
+def describe_environment(device: torch.device, home: Path, *, processes: int = 1) -> dict[str, Any]:
     """Plain values for the record of an attempt.
 
     The uncommitted patch of the working folder's repository goes into the home, compressed, once
@@ -35,6 +35,7 @@ def describe_environment(device: torch.device, home: Path) -> dict[str, Any]:
         "torch": torch.__version__,
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "device": describe_device(device),
+        "processes": processes,
         "command": sys.argv,
         "folder": str(Path.cwd()),
         "packages": {

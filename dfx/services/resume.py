@@ -9,20 +9,23 @@ from typing import Any
 from dfx.config import KINDS, ExperimentConfig, load_config
 from dfx.data.index import ListedImage, digest_listing
 from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsError
-from dfx.messages import Notice, resume_command
+from dfx.messages import Notice
+from dfx.models.device import available_bytes
 from dfx.models.initial import Network
-from dfx.models.network import create_module, set_grad_checkpointing
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
-from dfx.services.attempt import Notify, Work, perform
+from dfx.services.assembly import recreate_module
+from dfx.services.attempt import Notify, Work, heeding_signals, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
 from dfx.services.keeping import find_good_checkpoint, warn_of_damaged_best
 from dfx.services.machine import resolve_machine
+from dfx.services.memory import settle_memory
 from dfx.services.provenance import describe_environment
 from dfx.services.references import find_unfinished, resolve_run
 from dfx.services.train import attempt_settings, build, list_data
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
+from dfx.training.team import assemble
 
 
 def resume_run(
@@ -52,7 +55,7 @@ def resume_run(
         DfxError: For whatever else a user can cause.
     """
     folder = find_home(home)
-    with open_store(folder, create=False) as store:
+    with assemble() as team, open_store(folder, create=False) as store:
         run = _choose(store, reference, notify)
         if run is None:
             raise NotFoundError(
@@ -74,44 +77,53 @@ def resume_run(
                 )
             )
             return run
-        machine = resolve_machine(config)
+        machine = resolve_machine(config, team)
         listed = list_data(machine.config)
         for summary in run.data:
             _check_same_data(run, summary, listed[summary.split])
         good = find_good_checkpoint(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
-        attempt = store.begin_attempt(
-            run.id,
-            process=this_process(),
-            settings=attempt_settings(machine.config),
-            environment=describe_environment(machine.device, folder),
-            start_step=good[0].step if good else 0,
+        machine = settle_memory(
+            machine,
+            network.module,
+            notify,
+            images=team.largest_share(machine.config.data.batch_size),
+            available=available_bytes(machine.device),
         )
-        store.supersede_after(
-            attempt.id,
-            finished_epochs=good[0].epoch - 1 if good else 0,
-            step=attempt.start_step,
-        )
-        if good is None:
-            store.record_weights(attempt.id, network.weights)
-        where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"
-        notify(Notice(f"run {run.name} goes on {where}"))
-        warn_of_damaged_best(store, folder, run, notify)
-        return perform(
-            Work(
+        former_epochs = _planned_by(good, config.train.epochs)
+        with heeding_signals(notify) as flag:
+            attempt = store.begin_attempt(
+                run.id,
+                process=this_process(),
+                settings=attempt_settings(machine.config),
+                environment=describe_environment(machine.device, folder, processes=team.size),
+                start_step=good[0].step if good else 0,
+            )
+            store.supersede_after(
+                attempt.id,
+                finished_epochs=good[0].epoch - 1 if good else 0,
+                step=attempt.start_step,
+            )
+            if good is None:
+                store.record_weights(attempt.id, network.weights)
+            where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"
+            notify(Notice(f"run {run.name} goes on {where}"))
+            warn_of_damaged_best(store, folder, run, notify)
+            work = Work(
                 store=store,
                 home=folder,
+                asked_home=home,
                 run=store.get_run(run.id),
                 attempt=attempt,
                 machine=machine,
+                team=team,
                 module=network.module,
                 listed=listed,
                 saved=good[1] if good else None,
-                renews_patience=is_longer or _was_planned_shorter(machine.config, good),
-                resume_command=resume_command(run.name, home),
-            ),
-            notify,
-        )
+                former_epochs=former_epochs,
+                renews_patience=is_longer or former_epochs < config.train.epochs,
+            )
+            return perform(work, notify, flag)
 
 
 def _choose(store: RunStore, reference: str | None, notify: Notify) -> Run | None:
@@ -160,15 +172,12 @@ def _planned_epochs(detail: RunDetail) -> int:
     return planned
 
 
-def _was_planned_shorter(
-    config: ExperimentConfig, good: tuple[CheckpointFile, dict[str, Any]] | None
-) -> bool:
-    """Whether the checkpoint was written under a shorter plan than the one in force."""
+def _planned_by(good: tuple[CheckpointFile, dict[str, Any]] | None, epochs: int) -> int:
+    """The epochs that were planned when the checkpoint was written; those of now without one."""
     if good is None:
-        return False
+        return epochs
     about = good[1]["about"]
-    planned = load_config(about["config"], about["config_version"]).train.epochs
-    return planned < config.train.epochs
+    return load_config(about["config"], about["config_version"]).train.epochs
 
 
 def _check_same_data(run: Run, known: SplitSummary, listed: Sequence[ListedImage]) -> None:
@@ -202,14 +211,7 @@ def _rebuild(run: Run, config: ExperimentConfig, *, has_checkpoint: bool) -> Net
                 hint="put the former file back, or start a new run",
             )
         return network
-    module = create_module(
-        config.model.name,
-        image_size_px=config.data.image_size,
-        drop_rate=config.model.drop_rate,
-        drop_path_rate=config.model.drop_path_rate,
-    )
-    set_grad_checkpointing(module, config.model.name, on=config.model.grad_checkpointing)
-    return Network(module, run.weights)
+    return Network(recreate_module(config), run.weights)
 
 
 def _busy(detail: RunDetail) -> RunBusy:

@@ -9,16 +9,19 @@ from typing import Any
 from dfx.config import KINDS, ExperimentConfig
 from dfx.data.index import ListedImage, list_split
 from dfx.data.randomness import derive_seed
-from dfx.messages import Notice, resume_command
+from dfx.messages import Notice
+from dfx.models.device import available_bytes
 from dfx.models.initial import Network, build_network
-from dfx.models.network import check_single_images, set_grad_checkpointing
+from dfx.models.network import check_single_images
 from dfx.records import Run, Split
-from dfx.services.attempt import Notify, Work, perform
+from dfx.services.attempt import Notify, Work, heeding_signals, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
+from dfx.services.memory import settle_memory
 from dfx.services.provenance import describe_environment
 from dfx.tracking.process import this_process
+from dfx.training.team import assemble
 
 
 def start_run(configuration: Configuration, *, home: Path | None, notify: Notify) -> Run:
@@ -40,43 +43,51 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
     """
     if configuration.notice:
         notify(Notice(configuration.notice))
-    machine = resolve_machine(configuration.config)
-    config = machine.config
-    listed = list_data(config)
-    notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
-    network = build(config)
-    folder = find_home(home)
-    is_new = not folder.exists()
-    with open_store(folder, create=True) as store:
-        if is_new:
-            notify(Notice(f"runs are kept in {folder}"))
-        run, attempt = store.create_run(
-            experiment=configuration.name,
-            config=config,
-            home=folder,
-            uuid=str(uuid.uuid4()),
-            at_least_number=_next_free_number(folder / configuration.name),
-            process=this_process(),
-            settings=attempt_settings(config),
-            environment=describe_environment(machine.device, folder),
+    with assemble() as team:
+        machine = resolve_machine(configuration.config, team)
+        config = machine.config
+        listed = list_data(config)
+        notify(Notice(f"network: {config.model.name}, {_describe_source(config)}"))
+        network = build(config)
+        machine = settle_memory(
+            machine,
+            network.module,
+            notify,
+            images=team.largest_share(config.data.batch_size),
+            available=available_bytes(machine.device),
         )
-        store.record_weights(attempt.id, network.weights)
-        notify(Notice(f"run {run.name} (id {run.id})"))
-        return perform(
-            Work(
+        folder = find_home(home)
+        is_new = not folder.exists()
+        with open_store(folder, create=True) as store, heeding_signals(notify) as flag:
+            if is_new:
+                notify(Notice(f"runs are kept in {folder}"))
+            run, attempt = store.create_run(
+                experiment=configuration.name,
+                config=machine.config,
+                home=folder,
+                uuid=str(uuid.uuid4()),
+                at_least_number=_next_free_number(folder / configuration.name),
+                process=this_process(),
+                settings=attempt_settings(machine.config),
+                environment=describe_environment(machine.device, folder, processes=team.size),
+            )
+            store.record_weights(attempt.id, network.weights)
+            notify(Notice(f"run {run.name} (id {run.id})"))
+            work = Work(
                 store=store,
                 home=folder,
+                asked_home=home,
                 run=run,
                 attempt=attempt,
                 machine=machine,
+                team=team,
                 module=network.module,
                 listed=listed,
                 saved=None,
+                former_epochs=config.train.epochs,
                 renews_patience=False,
-                resume_command=resume_command(run.name, home),
-            ),
-            notify,
-        )
+            )
+            return perform(work, notify, flag)
 
 
 def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:
@@ -113,7 +124,6 @@ def build(config: ExperimentConfig) -> Network:
     )
     if config.data.batch_size == 1:
         check_single_images(network.module, config.data.image_size)
-    set_grad_checkpointing(network.module, config.model.name, on=config.model.grad_checkpointing)
     return network
 
 

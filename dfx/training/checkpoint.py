@@ -22,8 +22,11 @@ from dfx.models.initial import hash_file
 from dfx.models.weights import read_tensors
 
 FORMAT = "dfx-checkpoint"
-VERSION = 1
-"""Version of the layout. Raise it when a key moves or changes meaning, and read the older ones."""
+VERSION = 2
+"""Version of the layout. Raise it when a key moves or changes meaning, and read the older ones.
+
+2: `tally` has a row per process; it was a single one.
+"""
 
 
 def dump_checkpoint(state: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:

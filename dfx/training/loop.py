@@ -1,4 +1,7 @@
-"""The training loop, as a generator: it trains and says so; writing and showing is others' work."""
+"""The training loop, as a generator: it trains and says so; writing and showing is others' work.
+
+In a team every member goes through the same loop, over its share of each batch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +29,8 @@ from dfx.records import Preprocessing
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.schedule import LearningRate
 from dfx.training.selection import SelectBy, selection_value
-from dfx.training.state import Tally, TrainingState
+from dfx.training.state import Tally, TrainingState, read_tallies
+from dfx.training.team import Team
 
 _PROGRESS_SECONDS = 0.1
 
@@ -72,18 +77,19 @@ def fit(
         train: The training images.
         validation: The validation images; nothing else decides the best epoch.
         recipe: How.
-        should_stop: Looked at after each step, in training and in validation.
+        should_stop: Looked at after each step, in training and in validation. All members of a
+            team must be given the same answer.
 
     Yields:
         `Progress`, at most ten a second; `SnapshotDue`; `EpochScored`; `Stopping`, the last.
 
     Raises:
         TrainingDiverged: Where the loss is no longer a number.
-        TrainingFailed: Where a loader process was lost.
+        TrainingFailed: Where a loader process was lost, or another process of the team.
         ImageError: Where an image can no longer be read.
     """
-    pace = _Pace(recipe.snapshot_seconds)
-    with explain_lost_workers():
+    pace = _Pace(state.team, recipe.snapshot_seconds)
+    with explain_lost_workers(), state.team.working():
         while state.epoch <= recipe.epochs and not state.selection.is_exhausted(recipe.patience):
             state.restart_watch()
             yield from _train_epoch(state, train, recipe, pace, should_stop)
@@ -104,23 +110,31 @@ def fit(
                 return
 
 
-class _Pace:
-    """When something was last said or written."""
+class _Due(NamedTuple):
+    """What the clock says should be done now."""
 
-    def __init__(self, snapshot_seconds: float) -> None:
+    progress: bool
+    snapshot: bool
+
+
+class _Pace:
+    """When something was last said or written, by the leader's clock."""
+
+    def __init__(self, team: Team, snapshot_seconds: float) -> None:
+        self._team = team
         self._snapshot_seconds = snapshot_seconds
         self._snapshot = time.monotonic()
         self._progress = 0.0
 
-    def is_progress_due(self) -> bool:
+    def look(self) -> _Due:
+        """What is due; the same to all members of the team."""
         now = time.monotonic()
-        due = now - self._progress >= _PROGRESS_SECONDS
-        if due:
+        progress = now - self._progress >= _PROGRESS_SECONDS
+        snapshot = now - self._snapshot >= self._snapshot_seconds
+        agreed = self._team.most(progress + 2 * snapshot if self._team.is_leader else 0)
+        if agreed & 1:
             self._progress = now
-        return due
-
-    def is_snapshot_due(self) -> bool:
-        return time.monotonic() - self._snapshot >= self._snapshot_seconds
+        return _Due(bool(agreed & 1), bool(agreed & 2))
 
     def note_snapshot(self) -> None:
         self._snapshot = time.monotonic()
@@ -138,16 +152,17 @@ def _train_epoch(
     batches = loader.batches(state.epoch, start=state.batch)
     while state.batch < len(plan) and not should_stop():
         group = plan[state.batch : state.batch + recipe.accumulate]
-        train_step(state, [next(batches) for _ in group], recipe)
+        samples = sum(map(len, group))
+        train_step(state, [next(batches) for _ in group], recipe, samples=samples)
         state.batch += len(group)
         state.step += 1
-        done = state.batch == len(plan)
-        if done or pace.is_progress_due():
+        due = pace.look()
+        if due.progress or state.batch == len(plan):
             samples = sum(map(len, plan[: state.batch]))
-            loss, accuracy = _read_tally(state.tally, samples, state.epoch)
+            loss, accuracy = _read_tally(state.gather_tallies(), samples, state.epoch)
             state.read_watch(training=True)
             yield _progress(state, recipe, "training", state.batch, len(plan), loss, accuracy)
-        if pace.is_snapshot_due():
+        if due.snapshot:
             _check_sound(state)
             state.read_watch(training=True)
             yield SnapshotDue()
@@ -156,14 +171,19 @@ def _train_epoch(
     state.read_watch(training=True)
 
 
-def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe) -> None:
+def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe, *, samples: int) -> None:
     """One optimiser step over some batches, each weighing by its number of samples.
 
     Nothing in it waits for the device. The caller counts the step.
+
+    Args:
+        state: Changed in place.
+        batches: This process's share of each batch; it may be empty.
+        recipe: How.
+        samples: Number of samples in the batches of all processes.
     """
     # Dropout and stochastic depth draw from torch's own generator.
-    torch.manual_seed(derive_seed("step", recipe.seed, state.step))
-    samples = sum(len(batch.labels) for batch in batches)
+    torch.manual_seed(derive_seed("step", recipe.seed, state.step, state.team.rank))
     weights = device_constant(recipe.class_weights, state.device)
     for batch in batches:
         images = batch.images.to(state.device, non_blocking=True)
@@ -179,6 +199,8 @@ def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe) -> No
         )
         state.tally.add(losses.detach(), logits.detach(), labels, step=state.step)
         state.scaler.scale(losses.sum() / samples).backward()  # type: ignore[no-untyped-call]  # torch's
+    gradients = (parameter.grad for parameter in state.module.parameters())
+    state.team.add_up([gradient for gradient in gradients if gradient is not None])
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate.at(state.step)
     if recipe.clip_grad_norm:
@@ -217,15 +239,17 @@ def _validate(
     written = False
     for done, batch in enumerate(loader.batches(), start=1):
         logits = _score(state, batch, recipe)
+        due = pace.look()
         labels = batch.labels.to(state.device, non_blocking=True)
         tally.add(cross_entropy(logits, labels, reduction="none"), logits, labels, step=last_step)
         collected.append((batch._replace(images=batch.images[:0]), logits))
-        if done == len(plan) or pace.is_progress_due():
+        if due.progress or done == len(plan):
             samples = sum(map(len, plan[:done]))
-            loss, accuracy = _read_tally(tally, samples, state.epoch)
+            rows = state.team.gather(tally.sums.tolist())
+            loss, accuracy = _read_tally(rows, samples, state.epoch)
             state.read_watch(training=False)
             yield _progress(state, recipe, "validation", done, len(plan), loss, accuracy)
-        if not written and pace.is_snapshot_due():
+        if due.snapshot and not written:
             # Validation changes nothing, so one snapshot of the finished training is enough.
             _check_sound(state)
             yield SnapshotDue()
@@ -238,14 +262,18 @@ def _validate(
 def _finish_epoch(
     state: TrainingState, train: ImageLoader, recipe: Recipe, collected: list[tuple[Batch, Tensor]]
 ) -> EpochScored:
-    scores = Scores(
-        labels=np.concatenate([batch.labels.numpy() for batch, _ in collected]),
-        logits=np.concatenate([logits.cpu().numpy() for _, logits in collected]),
-        indices=np.concatenate([batch.indices.numpy() for batch, _ in collected]),
+    scores = _join(
+        state.team.gather(
+            Scores(
+                labels=np.concatenate([batch.labels.numpy() for batch, _ in collected]),
+                logits=np.concatenate([logits.cpu().numpy() for _, logits in collected]),
+                indices=np.concatenate([batch.indices.numpy() for batch, _ in collected]),
+            )
+        )
     )
     metrics = measure(scores.labels, scores.p_deepfake(), threshold=0.5)
     samples = sum(map(len, train.plan(state.epoch)))
-    train_loss, train_accuracy = _read_tally(state.tally, samples, state.epoch)
+    train_loss, train_accuracy = _read_tally(state.gather_tallies(), samples, state.epoch)
     selection = state.selection.update(
         epoch=state.epoch,
         value=selection_value(
@@ -271,9 +299,20 @@ def _finish_epoch(
     return scored
 
 
-def _read_tally(tally: Tally, samples: int, epoch: int) -> tuple[float, float]:
-    """Mean loss and accuracy. Waits for the device."""
-    loss, right, bad_step, last_finite = tally.read()
+def _join(shares: list[Scores]) -> Scores:
+    """The scores of all processes, in the order of the index."""
+    indices = np.concatenate([share.indices for share in shares])
+    order = np.argsort(indices)
+    return Scores(
+        labels=np.concatenate([share.labels for share in shares])[order],
+        logits=np.concatenate([share.logits for share in shares])[order],
+        indices=indices[order],
+    )
+
+
+def _read_tally(rows: list[list[float]], samples: int, epoch: int) -> tuple[float, float]:
+    """Mean loss and accuracy of the tallies of all processes."""
+    loss, right, bad_step, last_finite = read_tallies(rows)
     if bad_step is not None:
         raise _divergence("loss is", epoch, bad_step + 1, last_finite)
     return loss / samples, right / samples
@@ -284,10 +323,11 @@ def _check_sound(state: TrainingState) -> None:
 
     The loss of a step says nothing about the weights that the same step made.
     """
-    _read_tally(state.tally, 1, state.epoch)
+    rows = state.gather_tallies()
+    _read_tally(rows, 1, state.epoch)
     weights = state.module.parameters()
     if not torch.stack([weight.isfinite().all() for weight in weights]).all():
-        raise _divergence("weights are", state.epoch, state.step, state.tally.read()[3])
+        raise _divergence("weights are", state.epoch, state.step, read_tallies(rows)[3])
 
 
 def _divergence(what: str, epoch: int, step: int, last_finite: float) -> TrainingDiverged:

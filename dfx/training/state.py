@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +14,10 @@ from torch.amp import GradScaler
 from torch.optim import AdamW, Optimizer
 
 from dfx.evaluation.precision import Precision
+from dfx.models.batch_norm import synchronise_batch_norm
 from dfx.models.network import last_layer
 from dfx.training.selection import Selection
+from dfx.training.team import ALONE, Team
 
 
 class TrainingState:
@@ -23,14 +26,18 @@ class TrainingState:
     Learning rate, order, augmentation, dropout and freezing are functions of the position, so they
     are not part of it.
 
+    In a team every member has one; they differ in the tallies alone, and the leader's is saved.
+
     Attributes:
+        team: The processes that train together.
         epoch: The epoch being worked on, from 1.
         batch: Batches of it that are done.
         step: Optimiser steps done since the run began.
         seconds: Time spent on the epoch so far.
         training_seconds: Time spent on its training phase so far.
         selection: What is known of the finished epochs.
-        tally: Sums over the epoch's training samples so far.
+        tally: Sums over the epoch's training samples so far, of those that this process had.
+        others: [p - 1, 4]: the sums of the other processes, as the leader last gathered them.
     """
 
     def __init__(
@@ -41,13 +48,17 @@ class TrainingState:
         precision: Precision,
         weight_decay: float,
         ema_decay: float,
+        team: Team = ALONE,
     ) -> None:
         self.device = device
+        self.team = team
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        self.optimizer = build_optimizer(self.module, weight_decay=weight_decay)
-        self.scaler = GradScaler(device.type, enabled=precision == "float16")
         # The warm-up keeps the first average from being mostly the random start.
         self.ema = ModelEmaV3(self.module, decay=ema_decay, use_warmup=True) if ema_decay else None
+        if team.group:  # after the average was copied: a group cannot be
+            self.module = synchronise_batch_norm(self.module, team.group, device)
+        self.optimizer = build_optimizer(self.module, weight_decay=weight_decay)
+        self.scaler = GradScaler(device.type, enabled=precision == "float16")
         self.epoch = 1
         self.batch = 0
         self.step = 0
@@ -55,6 +66,7 @@ class TrainingState:
         self.training_seconds = 0.0
         self.selection = Selection()
         self.tally = Tally(device)
+        self.others = self._untouched_tallies()
         self._watch = time.monotonic()
 
     @property
@@ -83,6 +95,16 @@ class TrainingState:
         self.training_seconds = 0.0
         self.selection = selection
         self.tally = Tally(self.device, after=self.tally)
+        self.others = self._untouched_tallies()
+
+    def gather_tallies(self) -> list[list[float]]:
+        """The sums of all processes, by rank; the leader keeps them for the next `dump`."""
+        rows = self.team.gather(self.tally.sums.tolist())
+        self.others = torch.tensor(rows[1:], dtype=self.tally.sums.dtype).view(-1, 4)
+        return rows
+
+    def _untouched_tallies(self) -> Tensor:
+        return self.tally.sums.cpu().repeat(self.team.size - 1, 1)
 
     def dump(self) -> dict[str, Any]:
         """Tensors and plain values for a checkpoint."""
@@ -93,11 +115,11 @@ class TrainingState:
             "ema": self.ema.module.state_dict() if self.ema else None,
             "position": {name: getattr(self, name) for name in _POSITION},
             "selection": self.selection.dump(),
-            "tally": self.tally.sums,
+            "tally": torch.cat([self.tally.sums.cpu()[None], self.others]),
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Takes the place of what `dump` gave.
+        """Takes the place of what `dump` gave, to a team of this size or another.
 
         Raises:
             RuntimeError: Where it belongs to another network.
@@ -110,7 +132,12 @@ class TrainingState:
         for name in _POSITION:
             setattr(self, name, saved["position"][name])
         self.selection = Selection(**saved["selection"])
-        self.tally.sums.copy_(saved["tally"])
+        rows = saved["tally"].view(-1, 4)
+        if len(rows) == self.team.size:
+            self.tally.sums.copy_(rows[self.team.rank])
+            self.others = rows[1:]
+        elif self.team.is_leader:
+            self.tally.sums.copy_(torch.tensor(combine_tallies(rows.tolist())))
 
 
 _POSITION = ("epoch", "batch", "step", "seconds", "training_seconds")
@@ -141,11 +168,13 @@ class Tally:
         """Adds a batch.
 
         Args:
-            losses: float32 [b].
+            losses: float32 [b]; b may be 0.
             logits: float32 [b, 2].
             labels: int64 [b].
             step: The optimiser step it belongs to.
         """
+        if not len(losses):
+            return
         total = losses.sum().to(self.sums)
         finite = torch.isfinite(total)
         self.sums[0] += total
@@ -160,8 +189,25 @@ class Tally:
         Returns:
             Summed loss, right answers, first step without a finite loss, last finite loss.
         """
-        loss, right, bad, last = self.sums.tolist()
-        return loss, right, None if bad < 0 else int(bad), last
+        return read_tallies([self.sums.tolist()])
+
+
+def combine_tallies(rows: list[list[float]]) -> list[float]:
+    """One row of sums, as in `Tally.sums`, from those of all processes."""
+    bad_steps = [row[2] for row in rows if row[2] >= 0]
+    last_finite = [row[3] for row in rows if not math.isnan(row[3])]
+    return [
+        sum(row[0] for row in rows),
+        sum(row[1] for row in rows),
+        min(bad_steps, default=-1.0),
+        next(iter(last_finite), math.nan),
+    ]
+
+
+def read_tallies(rows: list[list[float]]) -> tuple[float, float, int | None, float]:
+    """What the sums of all processes say together, as `Tally.read` gives it."""
+    loss, right, bad, last = combine_tallies(rows)
+    return loss, right, None if bad < 0 else int(bad), last
 
 
 def build_optimizer(module: nn.Module, *, weight_decay: float) -> Optimizer:

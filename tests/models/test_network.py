@@ -13,7 +13,6 @@ from dfx.models.network import (
     find_settings,
     freeze_backbone,
     last_layer,
-    set_grad_checkpointing,
 )
 
 
@@ -82,7 +81,6 @@ class TestModule:
 
         assert module(torch.zeros(1, 3, 64, 64)).shape == (1, 2)
         assert sum(p.numel() for p in module.parameters()) == pytest.approx(17.55e6, rel=0.01)
-        set_grad_checkpointing(module, "efficientnet_b4", on=True)
 
     @pytest.mark.parametrize(
         ("name", "key"), [("test_efficientnet", "drop_rate"), ("test_vit", "drop_path_rate")]
@@ -106,22 +104,6 @@ class TestModule:
             create_module(name, image_size_px=64, **{key: 0.1})  # type: ignore[arg-type]
 
         assert f"--set model.{key}=0" in (caught.value.hint or "")
-
-    def test_checkpointing_gives_the_same_gradients(self) -> None:
-        grads = []
-        for on in (False, True):
-            torch.manual_seed(0)
-            module = create_module("test_vit", image_size_px=32)
-            set_grad_checkpointing(module, "test_vit", on=on)
-            module(torch.ones(2, 3, 32, 32)).square().sum().backward()
-            grads.append([p.grad for p in module.parameters() if p.grad is not None])
-
-        assert len(grads[0]) == len(grads[1]) > 10
-        assert all(torch.allclose(a, b) for a, b in zip(*grads, strict=True))
-
-    def test_checkpointing_where_it_cannot_be(self) -> None:
-        with pytest.raises(ConfigError, match="cannot recompute its activations"):
-            set_grad_checkpointing(nn.Linear(1, 1), "vgg11", on=True)
 
 
 class TestFreezing:

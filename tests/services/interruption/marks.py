@@ -118,7 +118,7 @@ class Marks:
 def mark_process(marks: Marks) -> None:
     """Wraps what tells where this process is."""
     from dfx.data.loading import ImageDataset, ImageLoader
-    from dfx.services import attempt, keeping
+    from dfx.services import assembly, keeping
     from dfx.tracking.store import RunStore
     from dfx.training import checkpoint, loop
     from dfx.training.signals import StopFlag
@@ -133,7 +133,7 @@ def mark_process(marks: Marks) -> None:
     _wrap(loop, "train_step", _train_step(marks))
     _wrap(loop, "_score", _score(marks))
     _wrap(loop, "_validate", _validate(marks))
-    _wrap(attempt, "fit", _fit(marks))
+    _wrap(assembly, "fit", _fit(marks))
     _wrap(keeping, "write_durably", _write(marks))
     _wrap(checkpoint, "_sync_folder", _sync_folder(marks))
     for name in ("record_checkpoint", "record_epoch"):

@@ -120,4 +120,6 @@ def test_damaged_best_weights_are_not_used_in_silence(
     assert code == 4
     assert f"best weights of one/1 are not there as they were written: {best}" in said
     assert "hint: put the file back from a copy, or name another run" in said
-    assert f"warning: the best weights so far, of epoch 1, are damaged: {best}" in resumed.stderr
+    epoch = int(best.name.removeprefix("best-e").partition("-")[0])
+    words = f"warning: the best weights so far, of epoch {epoch}, are damaged: {best}"
+    assert words in resumed.stderr

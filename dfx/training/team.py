@@ -1,0 +1,204 @@
+"""The processes that train one run together, and what they tell each other.
+
+`torchrun` starts them. Rank 0, the leader, alone talks to the person, the store and the disk; it
+hands the others their task. Between steps they agree over a group on the processors (gloo) that no
+card ever waits for; gradients and batch-norm statistics travel over the group of the device. A run
+in a single process is a team of one, which tells itself everything for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from dfx.errors import ConfigError, TeamLost
+from dfx.training.signals import StopFlag
+
+T = TypeVar("T")
+
+_PATIENCE = timedelta(days=1)
+"""How long followers wait while the leader reads all images. One that ends is noticed at once."""
+
+
+class Team:
+    """This process and those it trains with.
+
+    Every method that talks must be called by all members, in the same order.
+
+    Attributes:
+        rank: Of this process, from 0; the leader is 0.
+        size: Number of processes.
+        local_rank: Of this process among those of its machine; the number of its card.
+        group: Where tensors on the device travel; None for a team of one.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
+        self.rank = rank
+        self.size = size
+        self.local_rank = local_rank
+        self.group: dist.ProcessGroup | None = None
+        self._has_task = size == 1
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process records, writes and speaks."""
+        return self.rank == 0
+
+    def largest_share(self, samples: int) -> int:
+        """The most samples that a member has of a batch."""
+        return -(-samples // self.size)
+
+    def most(self, number: int) -> int:
+        """The largest of the numbers that the members give."""
+        if self.size == 1:
+            return number
+        numbers = torch.tensor([number])
+        with _explain_lost_members():
+            dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
+        return int(numbers)
+
+    def gather(self, value: T) -> list[T]:
+        """What every member gives, by rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        with _explain_lost_members():
+            dist.all_gather_object(values, value)
+        return values
+
+    def hand_out(self, task: object) -> None:
+        """Gives the followers what they work on; the leader's counterpart of `receive`."""
+        if self.size > 1:
+            self._has_task = True
+            with _explain_lost_members():
+                dist.broadcast_object_list([task])
+
+    def receive(self) -> Any:
+        """What the leader hands out; None where it has nothing to do."""
+        received = [None]
+        with _explain_lost_members():
+            dist.broadcast_object_list(received)
+        return received[0]
+
+    def sharing(self, flag: StopFlag) -> Callable[[], bool]:
+        """Asks whether to stop, as `fit` wants it: a signal to one member reaches all.
+
+        Each call is an exchange, so all members learn of it after the same step.
+        """
+
+        def should_stop() -> bool:
+            agreed = self.most(flag.signal_number or 0)
+            # A signal that came during the exchange counts at the next, and must not be lost.
+            if agreed and not flag.is_raised():
+                flag.signal_number = agreed
+            return agreed > 0
+
+        return should_stop
+
+    def connect(self, device: torch.device) -> None:
+        """Opens the group for tensors on a device: nccl between cards, gloo elsewhere."""
+        if self.size == 1:
+            return
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        self.group = dist.new_group(backend=backend)  # type: ignore[assignment]  # a member gets a group
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Puts the sums over the members in the place of tensors on the device.
+
+        They travel as one, always in the same order: torch's own data parallelism regroups
+        gradients after a process's first step, which would round a resumed run in another way.
+
+        Args:
+            tensors: Of one number format; as many and of the same shapes in every member.
+        """
+        if self.size == 1 or not tensors:
+            return
+        together = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(together, group=self.group)
+        parts = torch.split(together, [tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def working(self) -> AbstractContextManager[None]:
+        """What a training stands in, so that the end of another member is put into words.
+
+        Raises:
+            TeamLost: Where another member has ended.
+        """
+        return nullcontext() if self.size == 1 else _explain_lost_members()
+
+    def leave(self) -> None:
+        """Lets the others go, where they still wait for a task, and closes the groups."""
+        if self.size > 1:
+            if self.is_leader and not self._has_task:
+                with suppress(TeamLost):
+                    self.hand_out(None)
+            dist.destroy_process_group()
+
+
+ALONE = Team()
+"""A run in a single process."""
+
+
+def is_follower() -> bool:
+    """Whether `torchrun` started this process as another than the first."""
+    return _read_number("WORLD_SIZE", 1) > 1 and _read_number("RANK", 0) > 0
+
+
+@contextmanager
+def assemble() -> Iterator[Team]:
+    """The team that this process belongs to, as `torchrun` tells it; of one without it.
+
+    Raises:
+        TeamLost: Where the others do not come.
+    """
+    size = _read_number("WORLD_SIZE", 1)
+    if size == 1:
+        yield ALONE
+        return
+    with _explain_lost_members():
+        dist.init_process_group("gloo", timeout=_PATIENCE)
+    team = Team(dist.get_rank(), size, _read_number("LOCAL_RANK", 0))
+    try:
+        yield team
+    finally:
+        team.leave()
+
+
+def _read_number(variable: str, default: int) -> int:
+    text = os.environ.get(variable, str(default))
+    if not text.isdecimal():
+        raise ConfigError(
+            f"{variable} is {text!r}; expected a number, as torchrun sets it",
+            hint="start several processes by torchrun --nproc-per-node=N -m dfx run …",
+        )
+    return int(text)
+
+
+@contextmanager
+def _explain_lost_members() -> Iterator[None]:
+    """Puts the end of another process into words.
+
+    Raises:
+        TeamLost: For what torch raises then.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        # gloo's failures come without a class of their own.
+        if not isinstance(error, dist.DistError) and "gloo" not in reason.lower():
+            raise
+        raise TeamLost(
+            f"another training process has ended: {reason}",
+            hint="what it said stands above; `dfx resume` goes on from the last checkpoint",
+        ) from None
