@@ -10,6 +10,7 @@
         SchemaError          4  the database has another revision than this dfx
         AttemptSuperseded    4  another process has taken the run over
         RunBusy              4  another process is working on the run
+        NoSpaceLeft          6  the disk is full
       DataError              5  the image folders cannot be used
         ImageError           5  one image cannot be read
       TrainingFailed         6  training cannot go on
@@ -21,6 +22,8 @@ Anything else that escapes is a bug: it keeps its traceback and exits with 1. Th
 turns these into messages is `dfx.cli.app.main`. This module imports nothing of ours.
 """
 
+import errno
+
 EXIT_CODES = {
     "0": "done",
     "1": "a bug, with its traceback",
@@ -28,7 +31,7 @@ EXIT_CODES = {
     "3": "not found or ambiguous",
     "4": "store or schema",
     "5": "data",
-    "6": "training failed",
+    "6": "training failed, or the disk is full",
     "130, 143": "interrupted by SIGINT or SIGTERM; can be resumed",
 }
 """What a process of dfx can end with."""
@@ -95,6 +98,16 @@ class AttemptSuperseded(StoreError):
 
 class RunBusy(StoreError):
     """Another process is working on the run."""
+
+
+class NoSpaceLeft(StoreError):
+    """The disk is full."""
+
+    exit_code = 6
+
+
+OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where a disk, or a user's share of it, is full."""
 
 
 class DataError(DfxError):

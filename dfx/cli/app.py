@@ -12,7 +12,7 @@ import typer
 
 from dfx import __version__
 from dfx.cli import compare, data, demo, predict, resume, run, show
-from dfx.errors import DfxError, Interrupted
+from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
 app = typer.Typer(
@@ -58,18 +58,37 @@ def main() -> None:
     try:
         app()
     except DfxError as error:
-        from dfx.display.console import print_error, print_notice
-
-        if isinstance(error, Interrupted):
-            print_notice(Notice(error.message))
-        else:
-            print_error(error)
+        _explain(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in OUT_OF_SPACE:
+            raise
+        what = error.filename or "what is printed"
+        full = NoSpaceLeft(f"no space left to write {what}", hint="free some space, and try again")
+        _explain(full)
+        sys.exit(full.exit_code)
     finally:
         # Python's own clean-up takes a while after torch; a Ctrl-C in it deserves no traceback,
         # and torchrun's request to end, which follows the end of the first process, no other code.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _explain(error: DfxError) -> None:
+    """Says what went wrong; where even that has no room, the exit code alone says it."""
+    from dfx.display.console import print_error, print_notice
+
+    try:
+        if isinstance(error, Interrupted):
+            print_notice(Notice(error.message))
+        else:
+            print_error(error)
+        sys.stdout.flush()
+    except OSError as problem:
+        if problem.errno not in OUT_OF_SPACE:
+            raise
+        # What could not be printed would be tried again at the very end, and change the code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dfx.data.decode import decode_image
 from dfx.data.folders import LAYOUT, FaceFolder, find_split
-from dfx.errors import DataError, ImageError, StoreError
+from dfx.errors import OUT_OF_SPACE, DataError, ImageError, NoSpaceLeft, StoreError
 from dfx.records import CLASS_NAMES, DEEPFAKE, REAL, Split, SplitSummary
 
 
@@ -130,7 +130,8 @@ def check_images(
 
     Raises:
         DataError: Where an image is unreadable and `fail_on_bad`, or a class has none left.
-        StoreError: Where what was found cannot be remembered.
+        NoSpaceLeft: Where the disk is full, so that what was found cannot be remembered.
+        StoreError: Where it cannot be for another reason.
     """
     known = _recall(memory)
     found: list[_Finding] = []
@@ -246,18 +247,19 @@ def _remember(
     if merged == known:
         return
     lines = (f"{f.bytes}\t{f.modified_ns}\t{f.sha256}\t{path}\n" for path, f in merged.items())
+    content = "".join(lines).encode("utf-8", "surrogateescape")
     draft = memory.with_name(f"{memory.name}.{os.getpid()}")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+        draft.write_bytes(content)
         draft.replace(memory)
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
-        raise StoreError(
-            f"cannot write {memory}: {error.strerror or error}",
-            hint="free some space, or use another home",
-        ) from None
+        message = f"cannot write {memory} ({len(content):,} bytes): {error.strerror or error}"
+        if error.errno in OUT_OF_SPACE:
+            raise NoSpaceLeft(message, hint="free some space, or use another home") from None
+        raise StoreError(message, hint="make it writable, or use another home") from None
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -33,6 +33,7 @@ from dfx.services.heartbeat import Heartbeat
 from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
 from dfx.services.memory import find_memory_failure
+from dfx.services.room import find_lack_of_room
 from dfx.tracking.store import RunStore
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.signals import StopFlag
@@ -139,6 +140,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
         _announce_plan(work, task, state.step, notify)
     keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
     keeper.tidy()
+    if lack := find_lack_of_room(work.home, work.home / run.directory / "checkpoints", state):
+        notify(lack)
     with training(task, state, team.sharing(flag)) as events:
         if _keep(events, state, keeper, notify):
             raise _interruption(work, state, flag)

@@ -7,6 +7,8 @@ business, which revision they have `dfx.tracking.schema`'s. Environment variable
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from dfx.errors import ConfigError, StoreError
+from dfx.errors import ConfigError, NoSpaceLeft, StoreError
 
 DATABASE_NAME = "dfx.db"
 BUSY_SECONDS = 30.0
@@ -59,10 +61,6 @@ _SQLITE_FAILURES = {
         "{where} cannot be opened ({reason})",
         "make its folder readable and writable, or name another home with --home",
     ),
-    "SQLITE_FULL": (
-        "no space left to write {where}",
-        "free some disk space and try again; what was recorded stands",
-    ),
     "SQLITE_IOERR": (
         "{where} cannot be read or written ({reason})",
         "check the disk and its free space; what was recorded stands",
@@ -74,8 +72,18 @@ _SQLITE_FAILURES = {
 }
 """Message and hint by the first two words of SQLite's error name."""
 
+_FREE = "free some space, then `dfx resume`; what was recorded stands"
+_MAY_MEAN_FULL = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""What SQLite says where even the files that it needs for reading cannot be made."""
+
+TRANSACTION_BYTES = 256 * 1024
+"""What a transaction may need beside the database while it lasts: for its log and their index."""
+
 _POSTGRESQL_REFUSALS = ("25006", "42501")
 """SQLSTATE of a read-only server and of missing rights, which are no bugs of ours."""
+
+_POSTGRESQL_FULL = "53100"
+"""SQLSTATE of a server whose disk is full."""
 
 
 def open_engine(home: Path, *, url: str | None = None) -> Engine:
@@ -222,14 +230,39 @@ def translated(engine: Engine) -> Iterator[None]:
 def _explain(error: BaseException | None, where: str, *, operational: bool) -> StoreError | None:
     if isinstance(error, sqlite3.Error):
         name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+        if name == "SQLITE_FULL" or (name in _MAY_MEAN_FULL and _is_full(where)):
+            return _explain_full(where)
         if name not in _SQLITE_FAILURES:
             return None
         message, hint = _SQLITE_FAILURES[name]
         return StoreError(message.format(where=where, reason=error), hint=hint)
-    if operational or getattr(error, "sqlstate", None) in _POSTGRESQL_REFUSALS:
+    state = getattr(error, "sqlstate", None)
+    if operational or state in _POSTGRESQL_REFUSALS:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        if state == _POSTGRESQL_FULL:
+            return NoSpaceLeft(f"no space left to write the database {where}: {reason}", hint=_FREE)
         return StoreError(
             f"the database {where} cannot be used: {reason}",
             hint="is the server running, and is DFX_DATABASE_URL what you mean?",
         )
     return None
+
+
+def _is_full(path: str) -> bool:
+    folder = Path(path).parent
+    return os.access(folder, os.W_OK) and _free_bytes(folder) < TRANSACTION_BYTES
+
+
+def _explain_full(path: str) -> NoSpaceLeft:
+    return NoSpaceLeft(
+        f"no space left to write {path}: a record may need {TRANSACTION_BYTES:,} bytes for a"
+        f" moment, and {_free_bytes(Path(path).parent):,} bytes are free",
+        hint=_FREE,
+    )
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0

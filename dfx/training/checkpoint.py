@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from dfx.errors import TrainingFailed, WeightsError
+from dfx.errors import OUT_OF_SPACE, NoSpaceLeft, TrainingFailed, WeightsError
 from dfx.models.initial import hash_file
 from dfx.models.weights import read_tensors
 
@@ -69,7 +69,8 @@ def write_durably(path: Path, data: bytes) -> str:
         Its SHA-256, with the algorithm as prefix.
 
     Raises:
-        TrainingFailed: Where it cannot be written, naming the path and the bytes needed.
+        NoSpaceLeft: Where the disk is full, naming the path and the bytes needed.
+        TrainingFailed: Where it cannot be written for another reason, naming the same.
     """
     # Several processes may write one file of content that they share.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
@@ -84,9 +85,14 @@ def write_durably(path: Path, data: bytes) -> str:
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
+        message = f"cannot write {path} ({len(data):,} bytes): {error.strerror or error}"
+        if error.errno in OUT_OF_SPACE:
+            raise NoSpaceLeft(
+                message, hint="free some space, then `dfx resume`; the checkpoint before it stands"
+            ) from None
         raise TrainingFailed(
-            f"cannot write {path} ({len(data):,} bytes): {error.strerror or error}",
-            hint="free some space, then `dfx resume`; the checkpoint before it stands",
+            message,
+            hint="see that it can be, then `dfx resume`; the checkpoint before it stands",
         ) from None
     return "sha256:" + hashlib.sha256(data).hexdigest()
 

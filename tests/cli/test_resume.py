@@ -85,25 +85,6 @@ def test_killed_and_resumed_is_the_uninterrupted_run(
     assert_equal_runs(whole, 1, 2)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_writes_a_checkpoint_and_says_how_to_go_on(
-    dfx: Command, faces: Path, whole: Path, number: int, code: int
-) -> None:
-    """With data workers alive; the last line is the command that continues."""
-    workers = ("--set", "data.workers=2")
-    process = start(Path.cwd(), "run", "--name", "one", "--data", faces, *TINY, *SETTINGS, *workers)
-    wait_for_epoch(process, 1)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    (run,) = [r for r in dfx("compare", "--format", "json").json()["runs"] if r["number"] == 2]
-
-    assert code == process.returncode, said
-    assert said.splitlines()[-1].endswith("Continue:  dfx resume one/2")
-    assert run["status"] == "interrupted"
-    assert dfx("resume", "one/2").code == 0
-    assert_equal_runs(whole, 1, 2)
-
-
 def test_resuming_a_completed_run_does_nothing(dfx: Command, whole: Path) -> None:
     before = (whole / "one/1/log.csv").read_text()
     outcome = dfx("resume", "one/1")

@@ -21,11 +21,11 @@ def cut_off(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch, place: 
     """Makes a call that comes no further than to some function of `dfx.services.keeping`."""
 
     def stop(*_args: object, **_values: object) -> None:
-        raise MemoryError
+        raise RuntimeError("cut off")
 
     with monkeypatch.context() as patched:
         patched.setattr(f"dfx.services.keeping.{place}", stop)
-        with pytest.raises(MemoryError):
+        with pytest.raises(RuntimeError, match="cut off"):
             call()
 
 

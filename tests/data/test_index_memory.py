@@ -123,7 +123,7 @@ class TestMemory:
         draw_split(tmp_path, real=1, deepfake=1)
         (tmp_path / "file").touch()
 
-        with pytest.raises(StoreError, match=r"cannot write .*file/memory\.tsv: "):
+        with pytest.raises(StoreError, match=r"cannot write .*file/memory\.tsv \(\d+ bytes\): "):
             check(tmp_path, memory=tmp_path / "file" / "memory.tsv")
 
     def test_two_processes_at_once_do_no_harm(self, tmp_path: Path, draw_split: DrawSplit) -> None:

@@ -78,6 +78,20 @@ class TestStream:
         assert actual == expected
         assert len(seen) == workers
 
+    @pytest.mark.parametrize(("workers", "prefetch"), [(1, 1), (1, 5), (4, 1), (4, 5)])
+    def test_does_not_depend_on_what_is_fetched_ahead(
+        self, workers: int, prefetch: int, images: tuple[ListedImage, ...]
+    ) -> None:
+        """From the middle too, and after a pass that was left with batches on their way."""
+        with open_loader(images) as loader:
+            expected = [plain(loader.batches(2, start=start)) for start in (0, 2)]
+        with open_loader(images, workers=workers) as loader:
+            assert loader._loader is not None
+            loader._loader.prefetch_factor = prefetch
+            next(loader.batches(1))
+
+            assert [plain(loader.batches(2, start=start)) for start in (0, 2)] == expected
+
     @pytest.mark.parametrize("workers", [0, 2])
     def test_from_the_middle_is_the_tail(
         self, workers: int, images: tuple[ListedImage, ...]

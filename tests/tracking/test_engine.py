@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from tracking_samples import Place, begin_run, list_names, record_epoch
 
-from dfx.errors import ConfigError, StoreError
+from dfx.errors import ConfigError, NoSpaceLeft, StoreError
 from dfx.tracking import engine as database
 from dfx.tracking.engine import open_engine, reading, writing
 from dfx.tracking.store import RunStore
@@ -135,13 +135,31 @@ def test_full_disk(sqlite_store: RunStore) -> None:
         for number in range(2, 500):
             record_epoch(sqlite_store, attempt, number)
 
-    with full_disk(), pytest.raises(StoreError, match="no space left to write") as refusal:
+    with full_disk(), pytest.raises(NoSpaceLeft, match="no space left to write") as refusal:
         fill()
     stored = len(sqlite_store.get_detail(run.id).epochs)
     record_epoch(sqlite_store, attempt, stored + 1)
 
-    assert "free some disk space" in str(refusal.value.hint)
+    assert "free some space" in str(refusal.value.hint)
     assert len(sqlite_store.get_detail(run.id).evaluations) == stored + 1
+
+
+def test_record_needs_no_more_room_than_is_said(sqlite_place: Place) -> None:
+    """Of log and index together, with an environment as long as a real one."""
+    needed = []
+    with sqlite_place.open() as store, closing(sqlite3.connect(store.home / "dfx.db")) as held:
+        begin_run(store)
+        # What is held open is not tidied away.
+        held.execute("SELECT count(*) FROM runs").fetchall()
+        log = store.home / "dfx.db-wal"
+        _, attempt = begin_run(store)
+        for epoch in range(1, 100):
+            before = log.stat().st_size
+            record_epoch(store, attempt, epoch)
+            needed.append(log.stat().st_size - before)
+        index = (store.home / "dfx.db-shm").stat().st_size
+
+    assert 0 < max(needed) + index < database.TRANSACTION_BYTES
 
 
 def test_damaged_database(sqlite_place: Place) -> None:

@@ -23,6 +23,13 @@ NAMED = {
 }
 """The windows that a number of kills must fall into."""
 
+OTHERS = {
+    Window.OTHER_WRITE: "another file's write",
+    Window.RECORDED: "after the row",
+    Window.BETWEEN: "between steps",
+    Window.ENDING: "after the loop",
+}
+
 
 @dataclass(frozen=True)
 class Kill:
@@ -108,7 +115,7 @@ class Campaign:
         Where it hits is seen afterwards. A process that gets away has finished its run.
         """
         window = self._choose(found)
-        entries = 1 + self._rng.randrange(4)
+        entries = 1 + self._rng.randrange(12 if window is Window.START_UP else 4)
         while child.reach(window, entries):
             time.sleep(self._rng.random() ** 2 * self._left_alone.typical_seconds(window))
             if child.marks.window is window:
@@ -127,22 +134,14 @@ class Campaign:
         return self._rng.choice(sought)
 
     def _look(self, place: Place, marks: Marks, before: Found) -> Found:
-        found = place.inspect(writing=marks["size"] if marks.window is Window.WRITE else 0)
+        writing = marks.window in {Window.WRITE, Window.OTHER_WRITE}
+        found = place.inspect(writing=marks["size"] if writing else 0)
         assert found.epochs >= before.epochs and found.step >= before.step
-        named = {
-            Window.START_UP: "start-up of a resume",
-            Window.WRITE: "write of another file",
-            Window.RECORDED: "after the row",
-            Window.BETWEEN: "between steps",
-            Window.ENDING: "ending",
-        }
-        for name, window in NAMED.items():
-            if window is Window.START_UP and found.step >= 0:
-                continue
-            if window is Window.WRITE and marks.place == "csv":
-                continue
-            named[window] = name
-        self.kills.append(Kill(named[marks.window], marks.instant(), found.torn > 0))
+        names = {window: name for name, window in NAMED.items()} | OTHERS
+        name = names[marks.window]
+        if marks.window is Window.START_UP and found.step >= 0:
+            name = "start-up of a resume"
+        self.kills.append(Kill(name, marks.instant(), found.torn > 0))
         return found
 
     def figures(self) -> dict[str, Any]:

@@ -107,15 +107,22 @@ class Nursery:
         )
         assert self._read() == {"ready": True}
 
-    def start(self, folder: Path, *arguments: object, name: str = "attempt") -> Child:
+    def start(
+        self,
+        folder: Path,
+        *arguments: object,
+        filling: dict[str, Any] | None = None,
+        largest_file: int | None = None,
+    ) -> Child:
         """Starts `dfx` with some arguments.
 
         Args:
             folder: Where it works; what it says is kept beside it.
             arguments: Of the command line.
-            name: Of the files that are kept.
+            filling: Arguments of `fill_before`, for a disk that fills up.
+            largest_file: Bytes, beyond which the system lets it write no file.
         """
-        kept = folder.parent / f"{folder.name}.{name}"
+        kept = folder.parent / f"{folder.name}.attempt"
         kept.mkdir(exist_ok=True)
         (kept / "marks").unlink(missing_ok=True)
         marks = Marks(kept / "marks")
@@ -125,6 +132,8 @@ class Nursery:
             stdout=str(kept / "stdout"),
             stderr=str(kept / "stderr"),
             marks=str(kept / "marks"),
+            filling=filling,
+            largest_file=largest_file,
         )
         return Child(self, answer["pid"], marks, kept)
 

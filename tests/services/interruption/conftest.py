@@ -33,7 +33,7 @@ def options(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[obje
     return (
         *("--name", "one", "--arch", "test_efficientnet", "--device", "cpu"),
         *("--data", faces, "--weights", weights, "--set", "data.image_size=40"),
-        *("--batch-size", "8", "--epochs", "3", "--lr", "3e-3"),
+        *("--set", "data.workers=0", "--batch-size", "8", "--epochs", "3", "--lr", "3e-3"),
         *("--set", "train.deterministic=true", "--set", "train.ema=0.9"),
         *("--set", "model.drop_rate=0.2", "--set", "model.drop_path_rate=0.2"),
         *("--set", "augment.jpeg=0.3", "--set", "augment.blur=0.3"),

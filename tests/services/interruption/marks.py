@@ -22,14 +22,16 @@ class Window(IntEnum):
     STEP = 1
     VALIDATION = 2
     WRITE = 3
-    """A file is on its way: until it has its name and its folder is synchronised."""
+    """A checkpoint is on its way: until it has its name and its folder is synchronised."""
     UNRECORDED = 4
     """A checkpoint is safe on disk, and no row names it yet."""
     RECORDED = 5
     """The row is there; older files are being removed and `log.csv` is being written."""
-    BETWEEN = 6
+    OTHER_WRITE = 6
+    """Another file is: predictions, `log.csv`, a list of images."""
+    BETWEEN = 7
     """Elsewhere in the loop: waiting for a batch, measuring, showing."""
-    ENDING = 7
+    ENDING = 8
     """After the loop."""
 
 
@@ -48,7 +50,7 @@ _START_UP_PLACES = (
     "ImageLoader.__init__",
     "ImageLoader.batches",
 )
-_PLACES = ("", *_START_UP_PLACES, "last", "best", "csv")
+_PLACES = ("", *_START_UP_PLACES, "last", "best", ".csv", ".gz")
 _FIELDS = ("window", "place", "epoch", "batch", "step", "size", "handled")
 _SIZE = len(_FIELDS) + 2 * len(Window)
 
@@ -215,7 +217,10 @@ def _write(marks: Marks) -> Callable[[Wrapper], Wrapper]:
             before = marks.window
             is_checkpoint = path.suffix == ".pt"
             marks["size"] = len(data)
-            marks.enter(Window.WRITE, path.name.partition("-")[0] if is_checkpoint else "csv")
+            if is_checkpoint:
+                marks.enter(Window.WRITE, path.name.partition("-")[0])
+            else:
+                marks.enter(Window.OTHER_WRITE, path.suffix)
             digest = original(path, data)
             if not is_checkpoint:
                 marks.go_back(before)

@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import random
+import resource
 import sys
 import time
 import warnings
@@ -24,6 +25,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
+from filling import fill_before
 from marks import Marks, mark_process
 
 import dfx.cli.app
@@ -85,6 +87,10 @@ def become(request: dict[str, Any]) -> None:
     np.random.seed(os.getpid())  # noqa: NPY002  # the global one is what is meant
     torch.manual_seed(os.getpid())
     mark_process(Marks(Path(request["marks"])))
+    if request["filling"]:
+        fill_before(**request["filling"])
+    if request["largest_file"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
     sys.argv = ["dfx", *request["arguments"]]
 
 

@@ -20,7 +20,7 @@ pytestmark = linux_only
 
 
 @pytest.mark.parametrize(
-    "needed", [10, pytest.param(50, marks=pytest.mark.slow)], ids=["ten", "fifty"]
+    "needed", [10, pytest.param(40, marks=pytest.mark.slow)], ids=["ten", "forty"]
 )
 def test_killed_at_any_instant_is_the_uninterrupted_run(
     needed: int,
@@ -50,7 +50,8 @@ def test_killed_at_any_instant_is_the_uninterrupted_run(
     print(figures)  # noqa: T201  # `pytest -s` shows it
 
     assert len(campaign.kills) >= 5 * needed
-    assert figures["distinct instants"] > 3 * needed
+    # The same few places are hit again in the end, so this grows more slowly than the kills.
+    assert figures["distinct instants"] > 2 * needed
 
 
 def test_loader_workers_of_a_killed_process_disturb_nobody(
