@@ -68,6 +68,8 @@ def resolve_machine(config: ExperimentConfig) -> Machine:
 def preview_machine(configuration: Configuration) -> list[ResolvedKey]:
     """What a run would freeze now, with where each value came from.
 
+    What only the network tells, such as how much of it is recomputed, is still open.
+
     Raises:
         DeviceError: As for `resolve_machine`.
     """

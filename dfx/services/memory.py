@@ -63,7 +63,7 @@ def settle_memory(
     blocks = len(find_blocks(module))
     count = _wanted_blocks(config, blocks)
     memory = None
-    with explained(machine):
+    with explained(machine), _without_search():
         module.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         if available is not None:
             memory = _count(machine, module)
@@ -191,6 +191,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Lets cuDNN take the first algorithm that will do: these few images come only once."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @contextmanager
