@@ -25,12 +25,14 @@ class Machine:
         device: Where.
         precision: Number format of the forward pass.
         memory: What training needs, once that is counted.
+        images: How many images this process has at a time, once that is known.
     """
 
     config: ExperimentConfig
     device: torch.device
     precision: Precision
     memory: StepMemory | None = None
+    images: int | None = None
 
 
 def resolve_machine(config: ExperimentConfig) -> Machine:
