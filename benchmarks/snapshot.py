@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     device = resolve_device(options.device)
-    print(f"{describe_device(device)}, Python {platform.python_version()}, torch {torch.__version__}")
+    print(
+        f"{describe_device(device)}, Python {platform.python_version()}, torch {torch.__version__}"
+    )
     for ema_decay in (0.0, 0.999):
         state = _make_state(device, ema_decay)
         dumped, written = [], []

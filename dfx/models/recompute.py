@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
 
@@ -81,10 +82,18 @@ def _forward(block: nn.Module, *inputs: Any, **options: Any) -> Any:
         # What is compiled changes buffers only once, at its end; the compiler recomputes the rest.
         return checkpoint(plain, *inputs, use_reentrant=False, **options)
 
+    # Lists that are given may be changed later, by the block itself or by whoever gave them.
+    given: list[Any] = [(inputs, options)]
+    leaves, shape = tree_flatten((inputs, options))
+
+    def compute(*tensors: Any) -> Any:
+        again, named = given.pop() if given else tree_unflatten(list(tensors), shape)
+        return plain(*again, **named)
+
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _Replay(block)
 
-    return checkpoint(plain, *inputs, use_reentrant=False, context_fn=contexts, **options)
+    return checkpoint(compute, *leaves, use_reentrant=False, context_fn=contexts)
 
 
 class _Replay(AbstractContextManager[None]):

@@ -26,12 +26,15 @@ class Machine:
         config: The configuration with nothing left open.
         device: Where.
         precision: Number format of the forward pass.
+        memory: What training needs, once that is counted.
+        images: How many images this process has at a time, once that is known.
     """
 
     config: ExperimentConfig
     device: torch.device
     precision: Precision
     memory: StepMemory | None = None
+    images: int | None = None
 
 
 def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
@@ -81,6 +84,8 @@ def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
 
 def preview_machine(configuration: Configuration) -> list[ResolvedKey]:
     """What a run would freeze now, with where each value came from.
+
+    What only the network tells, such as how much of it is recomputed, is still open.
 
     Raises:
         DeviceError: As for `resolve_machine`.

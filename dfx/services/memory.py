@@ -63,7 +63,7 @@ def settle_memory(
     blocks = len(find_blocks(module))
     count = _wanted_blocks(config, blocks)
     memory = None
-    with explained(machine):
+    with explained(machine), _without_search():
         module.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         if available is not None:
             memory = _count(machine, module)
@@ -74,7 +74,7 @@ def settle_memory(
         notify(_state(memory, config, images=images, available=available, count=count))
     settled = count if 0 < count < blocks else count > 0
     config = config.replace({"model.grad_checkpointing": settled})
-    return replace(machine, config=config, memory=memory)
+    return replace(machine, config=config, memory=memory, images=images)
 
 
 def blank_loss(machine: Machine, module: nn.Module, images: int) -> Tensor:
@@ -178,7 +178,7 @@ def _state(
     best = memory.fewest_blocks(images, available)
     if not is_auto and memory.needed_bytes(images, best) < needed:
         ways.append("--set model.grad_checkpointing=auto, with the same results")
-    ways.append(_smaller_batches(config, memory.largest_batch(available)))
+    ways.append(_smaller_batches(config, images, memory.largest_batch(available)))
     return Notice(
         f"memory: about {_gib(needed)} needed{even}, but {free}; if it does not fit:"
         f" {'; or '.join(ways)}",
@@ -191,6 +191,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Lets cuDNN take the first algorithm that will do: these few images come only once."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @contextmanager
@@ -231,7 +242,8 @@ def find_memory_failure(
         )
     free = available_bytes(machine.device)
     largest = memory.largest_batch(free) if memory and free is not None else None
-    ways.append("start a new run: " + _smaller_batches(config, largest))
+    images = machine.images or config.data.batch_size
+    ways.append("start a new run: " + _smaller_batches(config, images, largest))
     return TrainingFailed(
         f"out of memory on {machine.device} ({_describe_use(machine.device)}) with batches of"
         f" {config.data.batch_size} at {config.data.image_size} pixels in {machine.precision}",
@@ -239,21 +251,23 @@ def find_memory_failure(
     )
 
 
-def _smaller_batches(config: ExperimentConfig, largest: int | None) -> str:
+def _smaller_batches(config: ExperimentConfig, images: int, largest: int | None) -> str:
     """The settings with as many images per step, but fewer at a time.
 
     Args:
         config: Whose batches do not fit.
+        images: How many of them this process has at a time.
         largest: The most that would fit, blocks recomputed; None where that is not known.
     """
-    now = config.data.batch_size
     if largest == 0:
         return "smaller images or another network, since not even one of these would fit"
-    parts = -(-now // largest) if largest and largest < now else 2
+    is_known = largest is not None and largest < images
+    parts = -(-images // largest) if largest and is_known else 2
     settings = (
-        f"--batch-size {-(-now // parts)} --set train.accumulate={parts * config.train.accumulate}"
+        f"--batch-size {-(-config.data.batch_size // parts)}"
+        f" --set train.accumulate={parts * config.train.accumulate}"
     )
-    if largest and largest < now:
+    if is_known:
         settings += f" (at most {largest} at a time fit, with activations recomputed)"
     return settings
 

@@ -143,3 +143,81 @@ class TestRecomputing:
             loss.backward()
 
         assert all(buffer is buffers[key] for key, buffer in module.named_buffers())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("resnet18", "densenet121", "legacy_xception", "regnetx_002", "mobilenetv3_small_100"),
+        *("convnext_atto", "efficientvit_b0", "mobilevit_xxs", "hrnet_w18_small", "levit_128s"),
+        *("coat_tiny", "tf_efficientnetv2_b0", "swin_tiny_patch4_window7_224", "rexnet_100"),
+        *("vit_tiny_patch16_224", "selecsls42", "ghostnet_100", "res2net50_26w_4s", "dla34"),
+        *("dpn68", "edgenext_xx_small", "fastvit_t8", "repvgg_a0", "nest_tiny", "pvt_v2_b0"),
+        *("crossvit_tiny_240", "xcit_nano_12_p16_224", "visformer_tiny", "hiera_tiny_224"),
+        *("starnet_s1", "efficientnet_b4"),
+    ],
+)
+def test_many_families_give_the_same_gradients_and_statistics(name: str) -> None:
+    """With all blocks recomputed, to the bit."""
+    settings = timm.get_pretrained_cfg(name)
+    size = settings.input_size[-1] if settings.fixed_input_size else 96
+    images = torch.randn(2, 3, size, size)
+    found = []
+    for count in (0, None):
+        torch.manual_seed(0)
+        module = create_module(name, image_size_px=size).train()
+        blocks = len(find_blocks(module))
+        set_recomputed(module, blocks if count is None else count)
+        torch.manual_seed(3)
+        loss = module(images).square().sum()
+        loss.backward()
+        trained = [weight.grad for weight in module.parameters() if weight.grad is not None]
+        found.append([loss, *trained, *module.buffers()])
+
+    assert blocks > 2
+    assert len(found[0]) == len(found[1])
+    assert all(map(torch.equal, *found))
+
+
+class Lists(nn.Module):
+    """Gives its blocks a list, which one block and its giver change afterwards."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 1)
+
+        def forward(self, made: list[torch.Tensor], *, scale: float) -> torch.Tensor:
+            made[0] = made[0] * scale
+            result: torch.Tensor = self.layer(torch.stack(made).sum(0)).sin()
+            return result
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([self.Block(), self.Block(), self.Block()])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        made = [images]
+        for block in self.blocks:
+            made.append(block(made, scale=0.5))
+        return made[-1]
+
+    def group_matcher(self, coarse: bool) -> dict[str, str]:
+        return {"blocks": r"^blocks\.(\d+)"}
+
+
+def gradients(module: nn.Module) -> list[torch.Tensor]:
+    torch.manual_seed(3)
+    loss = module(IMAGES).square().sum()
+    return [loss, *torch.autograd.grad(loss, list(module.parameters()))]
+
+
+def test_lists_are_as_they_were_given() -> None:
+    """DenseNet's layers are given a list that grows; HRNet's write into theirs."""
+    torch.manual_seed(0)
+    module = Lists()
+    plain = gradients(module)
+    set_recomputed(module, 3)
+
+    assert all(map(torch.equal, plain, gradients(module)))

@@ -279,6 +279,16 @@ class TestOutOfMemory:
             " with activations recomputed)"
         )
 
+    def test_of_several_processes_each_has_its_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """17 at a time fit here; 40 of 80 are to be split in three, as are those of the other."""
+        monkeypatch.setattr("dfx.services.memory.available_bytes", lambda _device: 3 * GIB)
+        memory = StepMemory(GIB // 2, (GIB // 4, GIB // 10), (GIB // 16,))
+        machine = replace(make_machine(data__batch_size=80), memory=memory, images=40)
+        failure = find_memory_failure(MemoryError(), machine)
+
+        assert failure is not None
+        assert "--batch-size 27 --set train.accumulate=3 (at most 17" in (failure.hint or "")
+
     def test_counting_that_does_not_fit_is_said_in_words(self) -> None:
         class Huge(Plain):
             def forward(self, images: Tensor) -> Tensor:
