@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -102,6 +103,22 @@ def test_completed_run_goes_further(dfx: Command, whole: Path) -> None:
     assert outcome.code == 0, outcome.stderr
     assert EPOCHS + 1 == len(shown["epochs"]) == len(read_csv(whole / "one/1/log.csv"))
     assert [a["settings"]["train.epochs"] for a in shown["attempts"]] == [EPOCHS, EPOCHS + 1]
+
+
+def test_longer_plan_says_what_becomes_of_the_learning_rate(dfx: Command, whole: Path) -> None:
+    """Four steps an epoch: after the twelfth the cosine of 3 epochs is 0, that of 6 at its half."""
+    further = dfx("resume", "one/1", "--epochs", 2 * EPOCHS)
+    shown = dfx("show", "one/1").stdout
+    rates = [float(row["lr"]) for row in read_csv(whole / "one/1/log.csv")]
+
+    assert (
+        f"planned are {2 * EPOCHS} epochs instead of {EPOCHS}; the cosine of the learning rate now"
+        f" spans {2 * EPOCHS} epochs: it goes on at 5e-05 (by the former plan 0) and reaches 0 at"
+        f" the end of epoch {2 * EPOCHS}"
+    ) in " ".join(further.stderr.split())
+    assert f"attempt 2 with train.epochs={2 * EPOCHS}" in shown
+    assert rates[EPOCHS] == pytest.approx(1e-4 * 0.5 * (1 + math.cos(math.pi * 15 / 24)))
+    assert rates[EPOCHS] > rates[EPOCHS - 1]
 
 
 def test_fewer_epochs_than_are_done_is_refused(dfx: Command, whole: Path) -> None:

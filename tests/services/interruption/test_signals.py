@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,53 @@ def test_signal_is_honoured_within_a_step(
     assert status is Status.INTERRUPTED
     assert said.splitlines()[-1].endswith("Continue:  dfx resume one/1")
     assert_equal(whole, place)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_in_start_up_leaves_a_run_that_goes_on(
+    number: signal.Signals,
+    code: int,
+    nursery: Nursery,
+    options: tuple[object, ...],
+    whole: Place,
+    tmp_path: Path,
+) -> None:
+    """From the moment a run is recorded until its first step: interrupted, never lost."""
+    seen: list[str] = []
+    for entries in range(2, 12):  # the first is before dfx itself begins
+        place = Place(tmp_path / f"started-{entries}")
+        child = nursery.start(place.folder, "run", *options, "--set", "data.workers=2")
+        assert child.reach(Window.START_UP, entries), child.stderr
+        child.freeze()
+        if child.marks.window is Window.START_UP:
+            seen.append(child.marks.place)
+        os.killpg(child.pid, number)
+        child.thaw()
+
+        assert code == child.wait(), child.stderr
+        assert "Traceback" not in child.stderr
+        assert child.stderr.splitlines()[-1].endswith("Continue:  dfx resume one/1")
+        assert place.read().run.status is Status.INTERRUPTED
+        assert list_group(child.pid) == []
+    nursery.run(place.folder, "resume", "one/1")
+
+    assert len(set(seen)) >= 5, seen
+    assert_equal(whole, place)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_before_a_run_is_recorded_leaves_nothing(
+    number: signal.Signals, code: int, options: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Nothing to continue, no traceback, and the same exit codes."""
+    command = [sys.executable, "-m", "dfx", "run", *map(str, options)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("no experiments/one.toml")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=240)
+
+    assert code == process.returncode
+    assert "Traceback" not in said
+    assert "run one/1" not in said
+    assert not (tmp_path / "runs").exists()
