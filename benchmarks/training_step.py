@@ -112,7 +112,7 @@ def _dfx(arch: str, size: int, batch: Batch, device: torch.device) -> Callable[[
     )
 
     def step() -> None:
-        train_step(state, [batch], recipe, samples=len(batch.labels))
+        train_step(state, [batch], recipe, sizes=[len(batch.labels)])
         state.step += 1
 
     return step

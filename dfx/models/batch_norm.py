@@ -14,7 +14,7 @@ from torch.autograd import Function
 def synchronise_batch_norm(
     module: nn.Module, group: dist.ProcessGroup, device: torch.device
 ) -> nn.Module:
-    """Lets every batch norm of a network normalise by the batch of all processes.
+    """Lets the batch norms of a network, torch's and timm's usual, use the batch of all processes.
 
     Names and values in the state dict stay. torch's own works on cards only; on processors ours
     takes its place.
@@ -25,11 +25,20 @@ def synchronise_batch_norm(
         device: Where it will run.
     """
     converted: nn.Module = convert_sync_batchnorm(module, group)  # type: ignore[no-untyped-call]  # timm's
-    if device.type != "cuda":
-        for layer in converted.modules():
-            if isinstance(layer, nn.SyncBatchNorm):
-                layer.__class__ = _ON_PROCESSORS[type(layer)]
+    classes = _ON_CARDS if device.type == "cuda" else _ON_PROCESSORS
+    for layer in converted.modules():
+        if isinstance(layer, nn.SyncBatchNorm):
+            layer.__class__ = classes[type(layer)]
     return converted
+
+
+class _CardBatchNorm(nn.SyncBatchNorm):
+    """torch's, for a process that may have no sample: it too must then speak of float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.numel():
+            return super().forward(x)
+        return super().forward(x.float()).to(x.dtype)
 
 
 class _ProcessorBatchNorm(nn.SyncBatchNorm):
@@ -76,6 +85,14 @@ class _ProcessorBatchNormAct(SyncBatchNormAct, _ProcessorBatchNorm):
     """timm's, which drops and activates after what the next class in line gives."""
 
 
+class _CardBatchNormAct(SyncBatchNormAct, _CardBatchNorm):
+    """timm's, which drops and activates after what the next class in line gives."""
+
+
+_ON_CARDS: dict[type[nn.SyncBatchNorm], type[nn.SyncBatchNorm]] = {
+    nn.SyncBatchNorm: _CardBatchNorm,
+    SyncBatchNormAct: _CardBatchNormAct,
+}
 _ON_PROCESSORS: dict[type[nn.SyncBatchNorm], type[nn.SyncBatchNorm]] = {
     nn.SyncBatchNorm: _ProcessorBatchNorm,
     SyncBatchNormAct: _ProcessorBatchNormAct,

@@ -59,16 +59,22 @@ def resolve_device(wanted: str) -> torch.device:
     )
 
 
-def own_device(device: torch.device, local_rank: int) -> torch.device:
+def own_device(device: torch.device, local_rank: int, local_size: int) -> torch.device:
     """The device of one of several processes that train together.
 
     Args:
         device: What all were told: the first card, or a device that they share.
         local_rank: Number of the process among those of its machine, from 0.
+        local_size: How many there are on its machine.
 
     Raises:
-        DeviceError: Where there is no card of its own for it.
+        DeviceError: Where there is no card of its own for each.
     """
+    if device.type == "mps":
+        raise DeviceError(
+            "several processes cannot train together on an Apple GPU",
+            hint="start a single one: dfx run; or use the processor with --device cpu",
+        )
     if device.type != "cuda":
         return device
     if device.index:
@@ -77,9 +83,9 @@ def own_device(device: torch.device, local_rank: int) -> torch.device:
             hint="say --device cuda, and choose the cards with CUDA_VISIBLE_DEVICES",
         )
     count = torch.cuda.device_count()
-    if local_rank >= count:
+    if local_size > count:
         raise DeviceError(
-            f"process {local_rank} of this machine needs a card of its own, but there are {count}",
+            f"{local_size} processes of this machine need a card each, but there are {count}",
             hint=f"start as many as there are: torchrun --nproc-per-node={count}",
         )
     return torch.device("cuda", local_rank)

@@ -31,7 +31,8 @@ class Task:
     Attributes:
         config: With nothing left open.
         indices: The images of training and validation, checked.
-        weights: The network's initial state dict; None where `saved` has the network.
+        weights: The network's initial state dict, for the others of a team; None where `saved` has
+            the network.
         saved: The contents of the checkpoint to go on from, or None.
         renews_patience: Whether early stopping waits anew, since the plan was extended.
     """

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from dfx.data.index import ListedImage, SplitIndex, check_images
-from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError
+from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError, TrainingFailed
 from dfx.messages import (
     Counting,
     EpochFinished,
@@ -91,19 +91,16 @@ def heeding_signals(notify: Notify) -> Iterator[StopFlag]:
         yield flag
 
 
-def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
-    """Does an attempt's work, and records how it ended, whatever ends it.
-
-    Returns:
-        The completed run.
+@contextmanager
+def attempting(work: Work) -> Iterator[None]:
+    """What follows is an attempt's work: it is known to be alive, and how it ends is recorded.
 
     Raises:
-        Interrupted: Where a signal stopped it.
-        DfxError: Where it failed for a reason that the user can mend.
+        TrainingFailed: In place of whatever says that memory has run out.
     """
     with Heartbeat(work.store, work.attempt.id):
         try:
-            message = _train(work, notify, flag)
+            yield
         except AttemptSuperseded:
             raise
         except Interrupted:
@@ -119,7 +116,20 @@ def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
                 raise failure from error
             _record_failure(work, f"{type(error).__name__}: {error}")
             raise
-        work.store.finish_attempt(work.attempt.id, status=Status.COMPLETED, message=message)
+
+
+def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
+    """Does an attempt's work, from its images on.
+
+    Returns:
+        The completed run.
+
+    Raises:
+        Interrupted: Where a signal stopped it.
+        DfxError: Where it failed for a reason that the user can mend.
+    """
+    message = _train(work, notify, flag)
+    work.store.finish_attempt(work.attempt.id, status=Status.COMPLETED, message=message)
     return _report(work, notify)
 
 
@@ -131,9 +141,10 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     for index in indices.values():
         write_manifest(work.home, index)
     run = store.get_run(work.run.id)
-    weights = None if work.saved else work.module.state_dict()
-    task = Task(config, indices, weights, work.saved, work.renews_patience)
+    task = Task(config, indices, _initial_weights(work), work.saved, work.renews_patience)
     team.hand_out(task)
+    for message, hint in team.meet():
+        raise TrainingFailed(message, hint=hint)
     state = build_state(task, work.module, work.machine.device, team)
     _announce_start(work, task, notify)
     if config.train.epochs != work.former_epochs:
@@ -151,6 +162,13 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
             f" {config.train.select_by} in {state.selection.waited} epochs"
         )
     return None
+
+
+def _initial_weights(work: Work) -> dict[str, Tensor] | None:
+    """What the others of a team begin with, where no checkpoint has it; off the card, for them."""
+    if work.saved or work.team.size == 1:
+        return None
+    return {name: tensor.cpu() for name, tensor in work.module.state_dict().items()}
 
 
 def _keep(events: Iterator[Event], state: TrainingState, keeper: Keeper, notify: Notify) -> bool:

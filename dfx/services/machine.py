@@ -55,7 +55,7 @@ def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     device = resolve_device(config.train.device)
     if team.size > 1:
-        device = own_device(device, team.local_rank)
+        device = own_device(device, team.local_rank, team.local_size)
         if config.train.compile:
             raise ConfigError(
                 f"train.compile is true, but {team.size} processes train together: what they"

@@ -13,7 +13,7 @@ from dfx.messages import Notice
 from dfx.models.initial import Network
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
 from dfx.services.assembly import recreate_module
-from dfx.services.attempt import Notify, Work, heeding_signals, perform
+from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import parse_settings
 from dfx.services.home import find_home, open_store
 from dfx.services.keeping import find_good_checkpoint, warn_of_damaged_best
@@ -93,21 +93,11 @@ def resume_run(
                 environment=describe_environment(machine.device, folder, processes=team.size),
                 start_step=good[0].step if good else 0,
             )
-            store.supersede_after(
-                attempt.id,
-                finished_epochs=good[0].epoch - 1 if good else 0,
-                step=attempt.start_step,
-            )
-            if good is None:
-                store.record_weights(attempt.id, network.weights)
-            where = f"in epoch {good[0].epoch} at step {good[0].step + 1}" if good else "at step 1"
-            notify(Notice(f"run {run.name} goes on {where}"))
-            warn_of_damaged_best(store, folder, run, notify)
             work = Work(
                 store=store,
                 home=folder,
                 asked_home=home,
-                run=store.get_run(run.id),
+                run=run,
                 attempt=attempt,
                 machine=machine,
                 team=team,
@@ -117,7 +107,26 @@ def resume_run(
                 former_epochs=former_epochs,
                 renews_patience=is_longer or former_epochs < config.train.epochs,
             )
-            return perform(work, notify, flag)
+            with attempting(work):
+                _go_back(work, good, network, notify)
+                return perform(work, notify, flag)
+
+
+def _go_back(
+    work: Work,
+    good: tuple[CheckpointFile, dict[str, Any]] | None,
+    network: Network,
+    notify: Notify,
+) -> None:
+    """Takes the run back to its checkpoint, or to its beginning, and says so."""
+    store, step = work.store, work.attempt.start_step
+    finished_epochs = good[0].epoch - 1 if good else 0
+    store.supersede_after(work.attempt.id, finished_epochs=finished_epochs, step=step)
+    if good is None:
+        store.record_weights(work.attempt.id, network.weights)
+    where = f"in epoch {good[0].epoch} at step {step + 1}" if good else "at step 1"
+    notify(Notice(f"run {work.run.name} goes on {where}"))
+    warn_of_damaged_best(store, work.home, work.run, notify)
 
 
 def _choose(store: RunStore, reference: str | None, notify: Notify) -> Run | None:

@@ -13,7 +13,7 @@ from dfx.messages import Notice
 from dfx.models.initial import Network, build_network
 from dfx.models.network import check_single_images
 from dfx.records import Run, Split
-from dfx.services.attempt import Notify, Work, heeding_signals, perform
+from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import Configuration
 from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
@@ -65,8 +65,6 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 settings=attempt_settings(machine.config),
                 environment=describe_environment(machine.device, folder, processes=team.size),
             )
-            store.record_weights(attempt.id, network.weights)
-            notify(Notice(f"run {run.name} (id {run.id})"))
             work = Work(
                 store=store,
                 home=folder,
@@ -81,7 +79,10 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 former_epochs=config.train.epochs,
                 renews_patience=False,
             )
-            return perform(work, notify, flag)
+            with attempting(work):
+                store.record_weights(attempt.id, network.weights)
+                notify(Notice(f"run {run.name} (id {run.id})"))
+                return perform(work, notify, flag)
 
 
 def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,7 +97,7 @@ def fit(
                 _check_sound(state)
                 yield Stopping()
                 return
-            collected: list[tuple[Batch, Tensor]] = []
+            collected: list[_Scored] = []
             yield from _validate(state, validation, recipe, pace, should_stop, collected)
             if should_stop():
                 _check_sound(state)
@@ -108,6 +108,14 @@ def fit(
             if should_stop():
                 yield Stopping()
                 return
+
+
+class _Scored(NamedTuple):
+    """A batch of validation images as the network scored it: int64 [b] twice, float32 [b, 2]."""
+
+    labels: Tensor
+    indices: Tensor
+    logits: Tensor
 
 
 class _Due(NamedTuple):
@@ -152,8 +160,8 @@ def _train_epoch(
     batches = loader.batches(state.epoch, start=state.batch)
     while state.batch < len(plan) and not should_stop():
         group = plan[state.batch : state.batch + recipe.accumulate]
-        samples = sum(map(len, group))
-        train_step(state, [next(batches) for _ in group], recipe, samples=samples)
+        sizes = [len(batch) for batch in group]
+        train_step(state, [next(batches) for _ in group], recipe, sizes=sizes)
         state.batch += len(group)
         state.step += 1
         due = pace.look()
@@ -171,17 +179,21 @@ def _train_epoch(
     state.read_watch(training=True)
 
 
-def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe, *, samples: int) -> None:
+def train_step(
+    state: TrainingState, batches: list[Batch], recipe: Recipe, *, sizes: Sequence[int]
+) -> None:
     """One optimiser step over some batches, each weighing by its number of samples.
 
-    Nothing in it waits for the device. The caller counts the step.
+    Nothing in it waits for the device, but for what torch does to synchronise batch norm between
+    cards. The caller counts the step.
 
     Args:
         state: Changed in place.
         batches: This process's share of each batch; it may be empty.
         recipe: How.
-        samples: Number of samples in the batches of all processes.
+        sizes: Number of samples of each batch, over all processes.
     """
+    samples = sum(sizes)
     # Dropout and stochastic depth draw from torch's own generator.
     torch.manual_seed(derive_seed("step", recipe.seed, state.step, state.team.rank))
     weights = device_constant(recipe.class_weights, state.device)
@@ -199,6 +211,8 @@ def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe, *, sa
         )
         state.tally.add(losses.detach(), logits.detach(), labels, step=state.step)
         state.scaler.scale(losses.sum() / samples).backward()  # type: ignore[no-untyped-call]  # torch's
+    if min(sizes) < state.team.size:
+        _fill_gradients(state)
     gradients = (parameter.grad for parameter in state.module.parameters())
     state.team.add_up([gradient for gradient in gradients if gradient is not None])
     for group in state.optimizer.param_groups:
@@ -211,6 +225,18 @@ def train_step(state: TrainingState, batches: list[Batch], recipe: Recipe, *, sa
     state.optimizer.zero_grad(set_to_none=True)
     if state.ema:
         state.ema.update(state.module, step=state.step)
+
+
+def _fill_gradients(state: TrainingState) -> None:
+    """Gives a process that had no sample the gradients, of 0, that the others have.
+
+    Between cards, torch's batch norm gives none where it had nothing to normalise.
+    """
+    parameters = list(state.module.parameters())
+    present = state.team.gather([parameter.grad is not None for parameter in parameters])
+    for parameter, *is_present in zip(parameters, *present, strict=True):
+        if any(is_present) and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
 
 
 @torch.no_grad()
@@ -229,7 +255,7 @@ def _validate(
     recipe: Recipe,
     pace: _Pace,
     should_stop: Callable[[], bool],
-    collected: list[tuple[Batch, Tensor]],
+    collected: list[_Scored],
 ) -> Iterator[Event]:
     """Scores the validation images into `collected`."""
     state.scored_module.eval()
@@ -242,7 +268,8 @@ def _validate(
         due = pace.look()
         labels = batch.labels.to(state.device, non_blocking=True)
         tally.add(cross_entropy(logits, labels, reduction="none"), logits, labels, step=last_step)
-        collected.append((batch._replace(images=batch.images[:0]), logits))
+        # Copies, since a part of a batch keeps all of it, and a file of its worker open.
+        collected.append(_Scored(batch.labels.clone(), batch.indices.clone(), logits))
         if due.progress or done == len(plan):
             samples = sum(map(len, plan[:done]))
             rows = state.team.gather(tally.sums.tolist())
@@ -260,14 +287,14 @@ def _validate(
 
 
 def _finish_epoch(
-    state: TrainingState, train: ImageLoader, recipe: Recipe, collected: list[tuple[Batch, Tensor]]
+    state: TrainingState, train: ImageLoader, recipe: Recipe, collected: list[_Scored]
 ) -> EpochScored:
     scores = _join(
         state.team.gather(
             Scores(
-                labels=np.concatenate([batch.labels.numpy() for batch, _ in collected]),
-                logits=np.concatenate([logits.cpu().numpy() for _, logits in collected]),
-                indices=np.concatenate([batch.indices.numpy() for batch, _ in collected]),
+                labels=np.concatenate([scored.labels.numpy() for scored in collected]),
+                logits=np.concatenate([scored.logits.cpu().numpy() for scored in collected]),
+                indices=np.concatenate([scored.indices.numpy() for scored in collected]),
             )
         )
     )

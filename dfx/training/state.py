@@ -125,7 +125,7 @@ class TrainingState:
             RuntimeError: Where it belongs to another network.
         """
         self.module.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        self._load_optimizer(saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
         if self.ema:
             self.ema.module.load_state_dict(saved["ema"])
@@ -137,7 +137,15 @@ class TrainingState:
             self.tally.sums.copy_(rows[self.team.rank])
             self.others = rows[1:]
         elif self.team.is_leader:
-            self.tally.sums.copy_(torch.tensor(combine_tallies(rows.tolist())))
+            self.tally.sums.copy_(torch.tensor(combine_tallies(rows.tolist()), dtype=rows.dtype))
+
+    def _load_optimizer(self, saved: Mapping[str, Any]) -> None:
+        """Takes moments and steps over; how they are computed is this machine's to choose."""
+        groups = [
+            {**group, "fused": own["fused"]}
+            for group, own in zip(saved["param_groups"], self.optimizer.param_groups, strict=True)
+        ]
+        self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
 
 
 _POSITION = ("epoch", "batch", "step", "seconds", "training_seconds")

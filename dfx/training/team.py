@@ -9,6 +9,7 @@ in a single process is a team of one, which tells itself everything for nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
@@ -18,13 +19,21 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dfx.errors import ConfigError, TeamLost
+from dfx.errors import ConfigError, TeamLost, TrainingFailed
 from dfx.training.signals import StopFlag
 
 T = TypeVar("T")
+Problem = tuple[str, str | None]
+"""What went wrong in a process, and the way out: message and hint of an error."""
+
+_LAUNCH = "torchrun --nproc-per-node=N -m dfx run …"
+_PEER_IS_GONE = r"connection.*(closed|reset|refused)|broken pipe|remote process"
 
 _PATIENCE = timedelta(days=1)
 """How long followers wait while the leader reads all images. One that ends is noticed at once."""
+
+_STALL = timedelta(hours=1)
+"""How long a step may take, such as one whose images come from a disk that has fallen asleep."""
 
 
 class Team:
@@ -36,13 +45,17 @@ class Team:
         rank: Of this process, from 0; the leader is 0.
         size: Number of processes.
         local_rank: Of this process among those of its machine; the number of its card.
+        local_size: Number of processes on its machine.
         group: Where tensors on the device travel; None for a team of one.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
+    def __init__(
+        self, rank: int = 0, size: int = 1, local_rank: int = 0, local_size: int = 1
+    ) -> None:
         self.rank = rank
         self.size = size
         self.local_rank = local_rank
+        self.local_size = local_size
         self.group: dist.ProcessGroup | None = None
         self._has_task = size == 1
 
@@ -87,6 +100,17 @@ class Team:
             dist.broadcast_object_list(received)
         return received[0]
 
+    def meet(self, problem: Problem | None = None) -> list[Problem]:
+        """Waits until all have prepared for their task.
+
+        Args:
+            problem: Why this one could not.
+
+        Returns:
+            The problems of all, by rank. With none, all are ready to go on.
+        """
+        return [each for each in self.gather(problem) if each]
+
     def sharing(self, flag: StopFlag) -> Callable[[], bool]:
         """Asks whether to stop, as `fit` wants it: a signal to one member reaches all.
 
@@ -103,13 +127,13 @@ class Team:
         return should_stop
 
     def connect(self, device: torch.device) -> None:
-        """Opens the group for tensors on a device: nccl between cards, gloo elsewhere."""
+        """Opens the group for tensors on a device: nccl between cards, gloo on processors."""
         if self.size == 1:
             return
         if device.type == "cuda":
             torch.cuda.set_device(device)
         backend = "nccl" if device.type == "cuda" else "gloo"
-        self.group = dist.new_group(backend=backend)  # type: ignore[assignment]  # a member gets a group
+        self.group = dist.new_group(backend=backend, timeout=_STALL)  # type: ignore[assignment]  # a member gets a group
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Puts the sums over the members in the place of tensors on the device.
@@ -165,9 +189,16 @@ def assemble() -> Iterator[Team]:
     if size == 1:
         yield ALONE
         return
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise ConfigError(
+            f"WORLD_SIZE is {size}, but {missing[0]} is not set",
+            hint=f"start several processes by {_LAUNCH}, or unset WORLD_SIZE",
+        )
+    local_rank, local_size = _read_number("LOCAL_RANK", 0), _read_number("LOCAL_WORLD_SIZE", 1)
     with _explain_lost_members():
         dist.init_process_group("gloo", timeout=_PATIENCE)
-    team = Team(dist.get_rank(), size, _read_number("LOCAL_RANK", 0))
+    team = Team(dist.get_rank(), size, local_rank, local_size)
     try:
         yield team
     finally:
@@ -179,26 +210,32 @@ def _read_number(variable: str, default: int) -> int:
     if not text.isdecimal():
         raise ConfigError(
             f"{variable} is {text!r}; expected a number, as torchrun sets it",
-            hint="start several processes by torchrun --nproc-per-node=N -m dfx run …",
+            hint=f"start several processes by {_LAUNCH}",
         )
     return int(text)
 
 
 @contextmanager
 def _explain_lost_members() -> Iterator[None]:
-    """Puts the end of another process into words.
+    """Puts into words what keeps processes from talking.
 
     Raises:
-        TeamLost: For what torch raises then.
+        TeamLost: Where another process has ended.
+        TrainingFailed: Where something else is in the way.
     """
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
+        text = str(error)
         # gloo's failures come without a class of their own.
-        if not isinstance(error, dist.DistError) and "gloo" not in reason.lower():
+        if not isinstance(error, dist.DistError) and "gloo" not in text.lower():
             raise
-        raise TeamLost(
-            f"another training process has ended: {reason}",
-            hint="what it said stands above; `dfx resume` goes on from the last checkpoint",
+        hint = "`dfx resume` goes on from the last checkpoint"
+        if re.search(_PEER_IS_GONE, text, re.IGNORECASE):
+            raise TeamLost("another training process has ended", hint=hint) from None
+        # nccl says what it was after this; its first line says only that something was.
+        first, _, last = text.partition("\nLast error:")
+        reason = " ".join([first.partition("\n")[0], *last.split()])
+        raise TrainingFailed(
+            f"the training processes cannot exchange: {reason}", hint=hint
         ) from None

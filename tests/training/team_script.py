@@ -45,6 +45,15 @@ class Plain(nn.Module):
         return self.head
 
 
+class Skipping(Plain):
+    """Leaves its body without gradients where there is no image."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.body(images)
+        logits: torch.Tensor = self.head(features if len(images) else features.detach())
+        return logits
+
+
 # Network, pixels, images per class, batch, batches per step, precision, frozen epochs.
 SCENARIOS: dict[str, tuple[str, int, int, int, int, str, int]] = {
     "plain": ("", 16, 13, 8, 1, "float32", 0),  # batches of 8, 8, 8 and 2
@@ -53,6 +62,7 @@ SCENARIOS: dict[str, tuple[str, int, int, int, int, str, int]] = {
     "norms": ("test_efficientnet", 32, 11, 8, 1, "float32", 1),  # 8, 8 and 6; first frozen
     "apart": ("test_efficientnet", 32, 11, 8, 1, "float32", 1),  # each its own batch norm
     "b4": ("efficientnet_b4", 64, 7, 6, 1, "float32", 0),  # 6, 6 and 2
+    "skips": ("", 16, 13, 8, 1, "float32", 0),  # who has no sample has no gradients below the head
     "stopped": ("", 16, 13, 8, 1, "float32", 0),  # the last process has a signal at its third look
 }
 EPOCHS = 2
@@ -105,8 +115,9 @@ def train(
             flag.signal_number = 15
         return shared()
 
+    plain = Skipping if scenario == "skips" else Plain
     state = TrainingState(
-        create_module(name, image_size_px=size) if name else Plain(),
+        create_module(name, image_size_px=size) if name else plain(),
         device=device,
         precision=precision,  # type: ignore[arg-type]  # a literal
         weight_decay=0.01,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,6 +210,24 @@ class TestStopping:
         assert [type(event) for event in events].count(Stopping) == 1
         assert isinstance(events[-1], Stopping)
         assert (state.epoch, state.batch, state.step) == (1, 3, 3)
+
+
+class TestValidation:
+    def test_what_is_kept_of_a_batch_is_little(
+        self, loaders: Loaders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A view would keep the whole batch, and a loader process's shared memory, to the end."""
+        kept: list[int] = []
+        finish = loop._finish_epoch
+
+        def look(*arguments: Any) -> EpochScored:
+            kept.extend(t.untyped_storage().nbytes() for scored in arguments[3] for t in scored)
+            return finish(*arguments)
+
+        monkeypatch.setattr(loop, "_finish_epoch", look)
+        scored(run(make_state(), loaders, make_recipe(epochs=1)))
+
+        assert kept == [8 * 8, 8 * 8, 8 * 2 * 4] * 2
 
 
 class TestBest:

@@ -59,10 +59,10 @@ def step(state: TrainingState, precision: Precision) -> Reads:
     )
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     batch = Batch(images, torch.tensor([0, 1, 1, 0]), torch.arange(4))
-    train_step(state, [batch, batch], recipe, samples=8)  # what is made once is made
+    train_step(state, [batch, batch], recipe, sizes=[4, 4])  # what is made once is made
     state.step += 1
     with Reads() as reads:
-        train_step(state, [batch, batch], recipe, samples=8)
+        train_step(state, [batch, batch], recipe, sizes=[4, 4])
     return reads
 
 

@@ -53,8 +53,8 @@ def train(name: str, precision: Precision, *, recomputed: float) -> TrainingStat
     for step in range(STEPS + 1):
         freeze_backbone(state.module, frozen=step == STEPS)
         group = [next(several), next(several)]
-        samples = sum(len(batch.labels) for batch in group)
-        train_step(state, group, recipe, samples=samples)
+        sizes = [len(batch.labels) for batch in group]
+        train_step(state, group, recipe, sizes=sizes)
         state.step += 1
     return state
 

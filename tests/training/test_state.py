@@ -78,6 +78,31 @@ def test_everything_comes_back_through_a_file_of_plain_values() -> None:
     assert not state.module.head.weight.equal(state.scored_module.head.weight)  # type: ignore[union-attr, operator, arg-type]
 
 
+def test_how_the_optimiser_computes_is_not_taken_over() -> None:
+    """A file of a machine without the fused optimiser goes on with it, also in float16."""
+    state, other = make_state(), make_state()
+    advance(state)
+    saved = through_a_file(state)
+    for group in saved["optimizer"]["param_groups"]:
+        group["fused"] = None
+    other.load(saved)
+    advance(other)
+
+    assert [group["fused"] for group in other.optimizer.param_groups] == [True, True]
+
+
+def test_sums_of_several_processes_keep_their_precision() -> None:
+    """Also step numbers that float32 does not have."""
+    state = make_state()
+    saved = through_a_file(state)
+    saved["tally"] = torch.tensor(
+        [[0.1, 1, -1, 0.5], [0.2, 2, 2**24 + 1, 0.5]], dtype=torch.float64
+    )
+    state.load(saved)
+
+    assert state.tally.read() == (0.1 + 0.2, 3.0, 2**24 + 1, 0.5)
+
+
 def test_of_another_network_is_refused() -> None:
     """Never loaded in part."""
     with pytest.raises(RuntimeError, match="size mismatch"):

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
-from dfx.errors import TeamLost
+from dfx.errors import ConfigError, TeamLost, TrainingFailed
 from dfx.training import loop
 from dfx.training.signals import StopFlag
-from dfx.training.team import ALONE, Team, is_follower
+from dfx.training.team import ALONE, Team, assemble, is_follower
 
 from .team_script import EPOCHS, SCENARIOS, train
 
@@ -47,7 +48,7 @@ def two(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
 @pytest.fixture(scope="module")
 def three(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
     """Of each last batch of two, the third process has nothing."""
-    return launch(3, ["plain", "norms"], faces, tmp_path_factory.mktemp("three"))
+    return launch(3, ["plain", "norms", "skips"], faces, tmp_path_factory.mktemp("three"))
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,11 @@ def test_two_processes_have_the_losses_of_one(
 def test_three_processes_too(scenario: str, one: Results, three: list[Results]) -> None:
     """Though one of them has no sample of the last batch."""
     compare(three, one, scenario, TOLERANCES[scenario])
+
+
+def test_a_process_that_has_no_gradients_is_given_zeros(one: Results, three: list[Results]) -> None:
+    """As torch's batch norm leaves it on a card, where there was nothing to normalise."""
+    compare(three, {"skips": one["plain"]}, "skips", TOLERANCES["plain"])
 
 
 def test_the_losses_tell_whether_batch_norm_is_synchronised(
@@ -178,6 +184,22 @@ def test_a_signal_during_the_exchange_counts_at_the_next() -> None:
     assert flag.signal_number == 15
 
 
+class TestAssembly:
+    def test_half_an_environment_is_refused_in_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+            monkeypatch.delenv(name, raising=False)
+
+        with pytest.raises(ConfigError, match="WORLD_SIZE is 2, but RANK is not set"), assemble():
+            pass
+
+    def test_a_number_that_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "two")
+
+        with pytest.raises(ConfigError, match="WORLD_SIZE is 'two'; expected a number"):
+            is_follower()
+
+
 class TestAlone:
     def test_tells_itself_everything(self) -> None:
         tensor = torch.ones(2)
@@ -207,8 +229,12 @@ class TestAlone:
 
 
 def test_the_end_of_another_process_is_put_into_words() -> None:
-    """Other errors keep theirs."""
-    with pytest.raises(TeamLost, match=r"has ended: .*closed by peer$"), Team(0, 2).working():
+    """Other failures to talk keep their reason, and other errors all that they are."""
+    with pytest.raises(TeamLost, match="another training process has ended"), Team(0, 2).working():
         raise RuntimeError("[gloo/transport/tcp/pair.cc:1] Connection closed by peer\nmore")
+    with pytest.raises(TrainingFailed) as caught, Team(0, 2).working():
+        raise dist.DistBackendError("NCCL error, unhandled\nLast error:\nno space in /dev/shm")
+    assert not isinstance(caught.value, TeamLost)
+    assert caught.value.message.endswith("exchange: NCCL error, unhandled no space in /dev/shm")
     with pytest.raises(RuntimeError, match="mat1 and mat2"), Team(0, 2).working():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
