@@ -30,11 +30,11 @@ class Watched:
         self.deterministic: list[bool] = []
         monkeypatch.setattr(loop, "train_step", self)
 
-    def __call__(self, state: TrainingState, batches: Any, recipe: Recipe) -> None:
+    def __call__(self, state: TrainingState, batches: Any, recipe: Recipe, **options: Any) -> None:
         self.recipes.append(recipe)
         self.states.append(state)
         self.deterministic.append(torch.are_deterministic_algorithms_enabled())
-        self._step(state, batches, recipe)
+        self._step(state, batches, recipe, **options)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from dfx.errors import ConfigError, DeviceError
-from dfx.models.device import describe_device, resolve_device
+from dfx.models.device import describe_device, own_device, resolve_device
 
 
 @pytest.fixture
@@ -130,3 +130,31 @@ class TestWithACard:
             resolve_device("cuda:99")
 
         assert "the last one is cuda:" in (caught.value.hint or "")
+
+
+class TestOwnDevice:
+    def test_each_process_has_a_card_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        first = torch.device("cuda", 0)
+
+        assert [own_device(first, rank, 2).index for rank in (0, 1)] == [0, 1]
+
+    def test_more_processes_than_cards_are_refused_by_all(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the first too, before anything is recorded."""
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+        with pytest.raises(DeviceError, match="3 processes of this machine need a card each"):
+            own_device(torch.device("cuda", 0), 0, 3)
+
+    def test_a_card_by_number_is_refused(self) -> None:
+        with pytest.raises(DeviceError, match="each takes a card of its own"):
+            own_device(torch.device("cuda", 1), 0, 2)
+
+    def test_an_apple_gpu_is_refused(self) -> None:
+        with pytest.raises(DeviceError, match="cannot train together on an Apple GPU"):
+            own_device(torch.device("mps"), 0, 2)
+
+    def test_a_processor_is_shared(self) -> None:
+        assert own_device(torch.device("cpu"), 1, 2) == torch.device("cpu")

@@ -171,6 +171,7 @@ def main() -> None:
     loop._PROGRESS_SECONDS = 0.0  # every step tells its loss
     with assemble() as team:
         results = {scenario: train(scenario, data, team) for scenario in scenarios}
+        results["meeting"] = {"problems": team.meet(("no room", "a hint") if team.rank else None)}
         torch.save(results, out / f"{team.rank}.pt")
 
 

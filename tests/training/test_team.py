@@ -184,6 +184,11 @@ def test_a_signal_during_the_exchange_counts_at_the_next() -> None:
     assert flag.signal_number == 15
 
 
+def test_what_keeps_one_from_its_task_is_known_to_all(two: list[Results]) -> None:
+    """So that the leader can say it, and none waits for one that does not come."""
+    assert [member["meeting"]["problems"] for member in two] == [[("no room", "a hint")]] * 2
+
+
 class TestAssembly:
     def test_half_an_environment_is_refused_in_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WORLD_SIZE", "2")
