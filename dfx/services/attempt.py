@@ -143,7 +143,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     run = store.get_run(work.run.id)
     task = Task(config, indices, _initial_weights(work), work.saved, work.renews_patience)
     team.hand_out(task)
-    for message, hint in team.meet():
+    if problems := team.meet():
+        message, hint = problems[0]
         raise TrainingFailed(message, hint=hint)
     state = build_state(task, work.module, work.machine.device, team)
     _announce_start(work, task, notify)
