@@ -32,7 +32,7 @@ def find_lack_of_room(home: Path, checkpoints: Path, state: TrainingState) -> No
     """
     last, best = estimate_checkpoints(state)
     present = sum(path.stat().st_size for path in checkpoints.glob("*.pt"))
-    # The current ones and those before them, while the next is being written.
+    # The current ones and those before them go once the next are there.
     needed = 3 * last + 3 * best - present
     free = shutil.disk_usage(home).free
     if free >= needed:
