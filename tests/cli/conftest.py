@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dfx.cli.app import main
 
@@ -44,8 +45,9 @@ def dfx(
     folder: Path,  # it is where the commands run
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Command:
+) -> Iterator[Command]:
     """Runs `dfx` with some arguments in the working folder."""
+    threads = torch.get_num_threads()
 
     def call(*arguments: object) -> Outcome:
         capsys.readouterr()
@@ -58,4 +60,5 @@ def dfx(
         assert isinstance(code, int)
         return Outcome(code, printed.out, printed.err)
 
-    return call
+    yield call
+    torch.set_num_threads(threads)  # a run restores those it was recorded with
