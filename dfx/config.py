@@ -366,6 +366,23 @@ def load_config(text: str, version: int) -> ExperimentConfig:
     Raises:
         ConfigError: Where a newer dfx wrote it.
     """
+    return parse_config(_load_tree(text, version))
+
+
+def load_flat(text: str, version: int) -> dict[str, Any]:
+    """The values of a stored configuration by dotted key, not validated again; for many at a time.
+
+    Raises:
+        ConfigError: Where a newer dfx wrote it.
+    """
+    return {
+        f"{section}.{key}": value
+        for section, values in _load_tree(text, version).items()
+        for key, value in values.items()
+    }
+
+
+def _load_tree(text: str, version: int) -> dict[str, Any]:
     if version > CONFIG_VERSION:
         raise ConfigError(
             f"the configuration has version {version}; this dfx reads up to {CONFIG_VERSION}",
@@ -374,4 +391,4 @@ def load_config(text: str, version: int) -> ExperimentConfig:
     tree: dict[str, Any] = json.loads(text)
     for old in range(version, CONFIG_VERSION):
         tree = _UPGRADES[old](tree)
-    return parse_config(tree)
+    return tree

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from dfx.config import ExperimentConfig
+if TYPE_CHECKING:  # `dfx --help` needs the words, and not pydantic
+    from dfx.config import ExperimentConfig
 
 REAL = 0
 DEEPFAKE = 1
@@ -25,25 +26,6 @@ LABELS = ("Real", "Deepfake")
 
 Split = Literal["train", "val", "test"]
 CheckpointKind = Literal["last", "best"]
-
-
-class Format(StrEnum):
-    """How data is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MD = "md"
-
-
-class PredictionFormat(StrEnum):
-    """How predictions are printed; `jsonl` is one object a line."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    MD = "md"
 
 
 class Status(StrEnum):
@@ -258,6 +240,9 @@ class Run:
         best_epoch: Epoch whose weights are kept as best; None before the first.
         seconds: Time over all attempts.
         message: Why it stopped early or failed, else None.
+        host: Name of the machine that made it.
+        tags: Words that a person has given it, sorted.
+        note: What a person has written about it, else None.
     """
 
     id: int
@@ -275,6 +260,9 @@ class Run:
     created_at: datetime
     seconds: float
     message: str | None
+    host: str
+    tags: tuple[str, ...] = ()
+    note: str | None = None
 
     @property
     def name(self) -> str:
@@ -302,7 +290,12 @@ class RunSummary:
     """One line of the leaderboard: a run at its best epoch.
 
     The field names are those of `dfx compare --format json`. Values of the best epoch are None
-    before the first epoch has ended. The 95 % interval is Wilson's.
+    before the first epoch has ended. The 95 % interval is Wilson's. Training values were taken
+    while the weights were still changing, with augmentation on.
+
+    Attributes:
+        train_digest: Of the images it was trained on, as in `SplitSummary`.
+        directory: Folder of its files, relative to the home.
     """
 
     run: str
@@ -323,6 +316,34 @@ class RunSummary:
     validation_digest: str | None
     validation_images: int | None
     created_at: datetime
+    val_precision: float | None = None
+    val_recall: float | None = None
+    val_average_precision: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    recipe_digest: str | None = None
+    train_digest: str | None = None
+    directory: str = ""
+    message: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What ranking needs of a run, and no more: ten thousand are ranked at a time.
+
+    Attributes:
+        id: Of the run.
+        validation_digest: None where it never got as far as reading its images.
+        score: The metric at its best epoch; None before the first epoch has ended.
+        loss: Validation loss at that epoch, which decides a tie.
+    """
+
+    id: int
+    validation_digest: str | None
+    score: float | None
+    loss: float | None
 
 
 @dataclass(frozen=True, slots=True)

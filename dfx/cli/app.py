@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +46,19 @@ def _options(
     ] = False,
 ) -> None:
     """Train, compare and apply real-versus-deepfake image classifiers."""
+
+
+def list_commands() -> list[str]:
+    """Every command that does something, as it is typed after `dfx`, in the order of the help."""
+
+    def below(command: Any, words: tuple[str, ...]) -> Iterator[str]:
+        if not hasattr(command, "commands"):
+            yield " ".join(words)
+            return
+        for name, one in command.commands.items():
+            yield from below(one, (*words, name))
+
+    return list(below(typer.main.get_command(app), ()))
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfx.cli.options import FormatOption, HomeOption
-from dfx.records import Format
+from dfx.formats import Format
 
 
 def compare(format_: FormatOption = Format.TABLE, home: HomeOption = None) -> None:

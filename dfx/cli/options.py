@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dfx.records import Format
+from dfx.formats import Format
 
 HomeOption = Annotated[
     Path | None,

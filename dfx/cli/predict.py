@@ -9,8 +9,8 @@ import typer
 
 from dfx.cli.options import HomeOption
 from dfx.errors import ImageError
+from dfx.formats import PredictionFormat
 from dfx.messages import Notice
-from dfx.records import PredictionFormat
 
 
 def predict(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dfx.cli.options import FormatOption, HomeOption, SetOption
-from dfx.records import Format
+from dfx.formats import Format
 
 
 def resume(

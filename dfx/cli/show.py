@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from dfx.cli.options import FormatOption, HomeOption
+from dfx.formats import Format
 from dfx.messages import Notice
-from dfx.records import Format
 
 
 def show(

@@ -20,7 +20,7 @@ from rich.console import RenderableType
 
 from dfx.display.console import stdout_console, write_stdout
 from dfx.display.figures import as_utc
-from dfx.records import Format
+from dfx.formats import Format
 
 Row = Mapping[str, Any]
 

@@ -14,7 +14,8 @@ from dfx.display.console import printable, stdout_console, write_stdout
 from dfx.display.figures import format_percent
 from dfx.display.formats import csv_line, dump_json, markdown_line
 from dfx.display.table import unbroken
-from dfx.records import LABELS, Prediction, PredictionFormat
+from dfx.formats import PredictionFormat
+from dfx.records import LABELS, Prediction
 
 PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 """The columns of CSV and Markdown, and the keys in JSON."""

@@ -17,8 +17,8 @@ from dfx.display.bars import FittingBar, epoch_line
 from dfx.display.console import on_terminal, print_notice, printable, stderr_console
 from dfx.display.evaluation import evaluation_document, evaluation_report
 from dfx.display.formats import emit
+from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
-from dfx.records import Format
 
 _PHASES = {"training": "Training", "validation": "Validation"}
 

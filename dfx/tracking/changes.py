@@ -24,6 +24,7 @@ from dfx.tracking.tables import (
     ExperimentRow,
     RunRow,
     SplitRow,
+    TagRow,
 )
 
 
@@ -183,3 +184,11 @@ def go_back(
         )
     best = queries.list_checkpoints(session, run.id, "best", include_superseded=False)
     run.best_epoch = best[0].epoch if best else None
+
+
+def drop_run(session: Session, run: RunRow) -> None:
+    """Drops a run and all that refers to it."""
+    # Epochs and files refer to attempts too, so attempts go after them.
+    for table in (EvaluationRow, CheckpointRow, EpochRow, SplitRow, TagRow, AttemptRow):
+        session.execute(delete(table).where(table.run_id == run.id))
+    session.execute(delete(RunRow).where(RunRow.id == run.id))

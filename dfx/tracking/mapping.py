@@ -44,6 +44,7 @@ def to_run(
     status: Status,
     splits: Sequence[SplitRow],
     attempts: Sequence[AttemptRow],
+    tags: Sequence[str],
 ) -> Run:
     """A run, with the status that holds now."""
     return Run(
@@ -62,6 +63,9 @@ def to_run(
         created_at=row.created_at,
         seconds=sum(to_seconds(attempt) for attempt in attempts),
         message=row.message,
+        host=attempts[0].host,
+        tags=tuple(tags),
+        note=row.note,
     )
 
 

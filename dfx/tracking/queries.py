@@ -1,19 +1,15 @@
-"""The queries behind `RunStore`'s reading methods.
+"""The queries behind `RunStore`'s reading methods that are about one run.
 
 Each function takes a session that is in a transaction and gives records. Nothing is written here.
+What is asked of many runs at once is in `dfx.tracking.summaries`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 
 from dfx.errors import NotFoundError
 from dfx.records import (
@@ -22,7 +18,6 @@ from dfx.records import (
     ProcessIdentity,
     Run,
     RunDetail,
-    RunSummary,
     Status,
 )
 from dfx.tracking import mapping
@@ -36,119 +31,8 @@ from dfx.tracking.tables import (
     ExperimentRow,
     RunRow,
     SplitRow,
+    TagRow,
 )
-
-
-class seconds_between(GenericFunction[float]):  # noqa: N801 - named like the SQL functions beside it
-    """Seconds from the first time to the second."""
-
-    inherit_cache = True
-
-
-@compiles(seconds_between, "sqlite")
-def _on_sqlite(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    # Days as a float are exact to some 50 µs; SQLite itself counts milliseconds here.
-    return f"round((julianday({end}) - julianday({start})) * 86400.0, 3)"
-
-
-@compiles(seconds_between, "postgresql")
-def _on_postgresql(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
-    start, end = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"round(extract(epoch from {end} - {start})::numeric, 3)::double precision"
-
-
-def list_summaries(session: Session, here: ProcessIdentity) -> list[RunSummary]:
-    """All runs at their best epochs, in the order of their creation; two queries."""
-    lost = _find_lost_runs(session, here)
-    return [
-        RunSummary(
-            run=f"{row.name}/{row.number}",
-            id=row.id,
-            experiment=row.name,
-            number=row.number,
-            uuid=row.uuid,
-            status=Status.LOST if row.id in lost else Status(row.status),
-            epochs=row.epochs or 0,
-            best_epoch=row.best_epoch,
-            val_accuracy=row.val_accuracy,
-            val_accuracy_low=None,
-            val_accuracy_high=None,
-            val_loss=row.val_loss,
-            val_auc=row.val_auc,
-            val_f1=row.val_f1,
-            seconds=row.seconds or 0.0,
-            validation_digest=row.validation_digest,
-            validation_images=row.validation_images,
-            created_at=row.created_at,
-        )
-        for row in session.execute(_select_summaries())
-    ]
-
-
-def _select_summaries() -> Select[*tuple[Any, ...]]:
-    best = and_(
-        EpochRow.run_id == RunRow.id,
-        EpochRow.epoch == RunRow.best_epoch,
-        EpochRow.superseded_by.is_(None),
-    )
-    counted = EpochRow.__table__.alias()
-    # The greatest number is one step into the index; a count would walk over every epoch.
-    epochs = (
-        select(func.max(counted.c.epoch))
-        .where(counted.c.run_id == RunRow.id, counted.c.superseded_by.is_(None))
-        .scalar_subquery()
-    )
-    end = func.coalesce(AttemptRow.ended_at, AttemptRow.heartbeat_at)
-    seconds = (
-        select(func.sum(seconds_between(AttemptRow.started_at, end)))
-        .where(AttemptRow.run_id == RunRow.id)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            RunRow.id,
-            ExperimentRow.name,
-            RunRow.number,
-            RunRow.uuid,
-            RunRow.status,
-            RunRow.best_epoch,
-            RunRow.validation_digest,
-            RunRow.validation_images,
-            RunRow.created_at,
-            EpochRow.val_accuracy,
-            EpochRow.val_loss,
-            EpochRow.val_auc,
-            EpochRow.val_f1,
-            epochs.label("epochs"),
-            seconds.label("seconds"),
-        )
-        .join(ExperimentRow, ExperimentRow.id == RunRow.experiment_id)
-        .outerjoin(EpochRow, best)
-        .order_by(RunRow.id)
-    )
-
-
-def _find_lost_runs(session: Session, here: ProcessIdentity) -> set[int]:
-    """Runs whose open attempt has no process any more."""
-    now = clock(session)
-    rows = session.execute(
-        select(
-            AttemptRow.run_id,
-            AttemptRow.host,
-            AttemptRow.boot,
-            AttemptRow.pid,
-            AttemptRow.process_started,
-            AttemptRow.heartbeat_at,
-        ).where(AttemptRow.outcome.is_(None))
-    )
-    return {
-        run_id
-        for run_id, host, boot, pid, started, heartbeat_at in rows
-        if not is_process_alive(
-            ProcessIdentity(host, boot, pid, started), heartbeat_at, here=here, now=now
-        )
-    }
 
 
 def get_run(session: Session, run_id: int, here: ProcessIdentity) -> Run:
@@ -183,7 +67,13 @@ def build_run(session: Session, row: RunRow, here: ProcessIdentity) -> Run:
             select(SplitRow).where(SplitRow.run_id == row.id).order_by(SplitRow.id)
         ).all(),
         attempts=attempts,
+        tags=list_tags(session, row.id),
     )
+
+
+def list_tags(session: Session, run_id: int) -> list[str]:
+    """The tags of a run, sorted."""
+    return sorted(session.scalars(select(TagRow.tag).where(TagRow.run_id == run_id)))
 
 
 def get_experiment_name(session: Session, row: RunRow) -> str:
@@ -257,15 +147,3 @@ def list_checkpoints(
         found = found.where(CheckpointRow.superseded_by.is_(None))
     newest_first = found.order_by(CheckpointRow.id.desc())
     return [mapping.to_checkpoint(row) for row in session.scalars(newest_first)]
-
-
-def find_run_ids(session: Session, conditions: Sequence[ColumnElement[bool]]) -> list[int]:
-    """Ids of the runs that meet all conditions, in the order of their creation."""
-    return list(
-        session.scalars(
-            select(RunRow.id)
-            .join(ExperimentRow, ExperimentRow.id == RunRow.experiment_id)
-            .where(*conditions)
-            .order_by(RunRow.id)
-        )
-    )

@@ -6,9 +6,10 @@ record is in `dfx.tracking.store`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Engine, select
 
@@ -19,12 +20,12 @@ from dfx.records import (
     Run,
     RunDetail,
     RunSummary,
-    Status,
+    Standing,
 )
 from dfx.tracking import engine as database
-from dfx.tracking import queries, schema
+from dfx.tracking import queries, schema, summaries
 from dfx.tracking.process import this_process
-from dfx.tracking.tables import ExperimentRow, RunRow
+from dfx.tracking.tables import ExperimentRow
 
 
 class RunReader:
@@ -62,6 +63,11 @@ class RunReader:
             raise
         return cls(engine, home, here=here)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is on a server, where other homes may have runs too."""
+        return not database.is_sqlite(self._engine)
+
     def close(self) -> None:
         """Gives back what the store holds; it can no longer be used."""
         self._engine.dispose()
@@ -77,10 +83,32 @@ class RunReader:
     ) -> None:
         self.close()
 
-    def list_summaries(self) -> list[RunSummary]:
-        """Every run at its best epoch, in the order of creation; without the Wilson interval."""
+    def list_summaries(self, run_ids: Collection[int] | None = None) -> list[RunSummary]:
+        """Runs at their best epochs, in the order of creation; without the Wilson interval.
+
+        Args:
+            run_ids: Which; all where None.
+        """
         with database.reading(self._engine) as session:
-            return queries.list_summaries(session, self._here)
+            return summaries.list_summaries(session, self._here, run_ids)
+
+    def list_standings(self, metric: str) -> list[Standing]:
+        """Every run with one metric at its best epoch, in the order of creation.
+
+        Args:
+            metric: One of `summaries.METRICS`.
+        """
+        with database.reading(self._engine) as session:
+            return summaries.list_standings(session, metric)
+
+    def read_settings(self, run_ids: Collection[int] | None = None) -> dict[int, dict[str, Any]]:
+        """The configurations of runs by their ids, flat, with machine and plan as used last.
+
+        Args:
+            run_ids: Which; all where None.
+        """
+        with database.reading(self._engine) as session:
+            return summaries.read_settings(session, run_ids)
 
     def get_run(self, run_id: int) -> Run:
         """One run.
@@ -121,35 +149,3 @@ class RunReader:
         """Names of all experiments, in the order of creation."""
         with database.reading(self._engine) as session:
             return list(session.scalars(select(ExperimentRow.name).order_by(ExperimentRow.id)))
-
-    def find_run_ids(
-        self,
-        *,
-        run_id: int | None = None,
-        experiment: str | None = None,
-        number: int | None = None,
-        uuid_prefix: str | None = None,
-        unfinished: bool = False,
-    ) -> list[int]:
-        """Ids of the runs that meet every condition given, in the order of creation.
-
-        Args:
-            run_id: The short id itself.
-            experiment: A name, letter for letter.
-            number: Within the experiment.
-            uuid_prefix: The first characters of the UUID.
-            unfinished: Only runs that are not completed, those still running included.
-        """
-        conditions = []
-        if run_id is not None:
-            conditions.append(RunRow.id == run_id)
-        if experiment is not None:
-            conditions.append(ExperimentRow.name == experiment)
-        if number is not None:
-            conditions.append(RunRow.number == number)
-        if uuid_prefix is not None:
-            conditions.append(RunRow.uuid.startswith(uuid_prefix.lower(), autoescape=True))
-        if unfinished:
-            conditions.append(RunRow.status != Status.COMPLETED)
-        with database.reading(self._engine) as session:
-            return queries.find_run_ids(session, conditions)

@@ -34,7 +34,7 @@ from dfx.tracking.backup import back_up
 from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, Base
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision there has been, oldest first, as in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]

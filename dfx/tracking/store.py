@@ -1,8 +1,9 @@
 """`RunStore`: the record of runs, and everything that changes it.
 
 Every method opens one transaction and hands the work on: who may write is decided in
-`dfx.tracking.fencing`, what changes is in `dfx.tracking.changes`, and what can be asked in
-`dfx.tracking.reader`. No file is touched here, except for the database.
+`dfx.tracking.fencing`, what changes is in `dfx.tracking.changes`. What can be asked is in
+`dfx.tracking.reader`, what is done by hand in `dfx.tracking.curation`. No file is touched here,
+except for the database.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from dfx.records import (
 )
 from dfx.tracking import changes, fencing, mapping, queries
 from dfx.tracking import engine as database
-from dfx.tracking.reader import RunReader
+from dfx.tracking.curation import RunCurator
 from dfx.tracking.tables import RunRow
 
 
-class RunStore(RunReader):
+class RunStore(RunCurator):
     """The record of runs in one home, or of several homes on one PostgreSQL server.
 
     What callers may rely on:
@@ -40,7 +41,7 @@ class RunStore(RunReader):
       its own. A store must not be used in a forked child, though it does no harm there unused.
     - A run belongs to one attempt at a time. Whatever a training writes names its attempt, and
       raises `AttemptSuperseded` once another attempt has taken over, or this one has ended.
-      `record_evaluation` alone adds to a run that others may be working on.
+      `record_evaluation`, tags and notes alone add to a run that others may be working on.
     - Files come first: a checkpoint is recorded after it is safe on disk, and forgotten after it
       was removed. Paths are relative to the home of the run.
     - History stays: what a run leaves behind when it goes back is marked as superseded and no
@@ -169,16 +170,6 @@ class RunStore(RunReader):
         with database.writing(self._engine) as session:
             _, attempt = fencing.hold(session, attempt_id)
             attempt.heartbeat_at = database.clock(session)
-
-    def record_start(self, attempt_id: int, *, start_step: int) -> None:
-        """Corrects the step an attempt starts at, once its checkpoint has been read.
-
-        Raises:
-            AttemptSuperseded: As for every write.
-        """
-        with database.writing(self._engine) as session:
-            _, attempt = fencing.hold(session, attempt_id)
-            attempt.start_step = start_step
 
     def record_data(self, attempt_id: int, splits: Sequence[SplitSummary]) -> None:
         """Stores what the splits hold; a split that is known already must have the same digests.

@@ -117,6 +117,18 @@ class RunRow(Base):
     validation_images: Mapped[int | None]
     best_epoch: Mapped[int | None]
     created_at: Mapped[datetime]
+    note: Mapped[str | None]
+
+
+class TagRow(Base):
+    """A word that a person has given a run."""
+
+    __tablename__ = "tags"
+    __table_args__ = (UniqueConstraint("run_id", "tag"), Index(None, "tag"), _AUTOINCREMENT)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    tag: Mapped[str]
 
 
 class SplitRow(Base):

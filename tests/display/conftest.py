@@ -217,6 +217,7 @@ def detail(evaluation: Evaluation, epochs: tuple[EpochRecord, ...]) -> RunDetail
         created_at=START,
         seconds=1114.5,
         message="stopped by SIGTERM in epoch 4, step 1500",
+        host="gpu-box",
     )
     killed = Attempt(
         id=31,

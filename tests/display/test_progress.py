@@ -18,8 +18,9 @@ from typing import NamedTuple
 import pytest
 
 from dfx.display.progress import TrainingDisplay
+from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Notice, Progress, RunFinished
-from dfx.records import EpochRecord, Evaluation, Format, RunDetail
+from dfx.records import EpochRecord, Evaluation, RunDetail
 
 PRELUDE = """
 import time

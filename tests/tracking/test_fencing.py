@@ -35,7 +35,6 @@ WRITES: dict[str, Callable[[RunStore, int], None]] = {
         attempt_id, status=Status.COMPLETED, message="done"
     ),
     "beat": lambda store, attempt_id: store.beat(attempt_id),
-    "record_start": lambda store, attempt_id: store.record_start(attempt_id, start_step=5),
     "record_data": lambda store, attempt_id: store.record_data(attempt_id, [make_split()]),
     "record_weights": lambda store, attempt_id: store.record_weights(attempt_id, {"tag": "x"}),
     "record_checkpoint": lambda store, attempt_id: store.record_checkpoint(

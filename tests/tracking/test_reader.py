@@ -16,14 +16,17 @@ from tracking_samples import (
     continue_run,
     gone,
     make_epoch,
+    make_evaluation,
     make_split,
     record_epoch,
 )
 
+from dfx.config import ExperimentConfig
 from dfx.errors import NotFoundError
-from dfx.records import Run, RunSummary, Status
+from dfx.records import RunSummary, Standing, Status
 from dfx.tracking.reader import RunReader
 from dfx.tracking.store import RunStore
+from dfx.tracking.summaries import METRICS
 
 
 def test_runs_are_listed_at_their_best_epoch(store: RunStore) -> None:
@@ -55,6 +58,14 @@ def test_runs_are_listed_at_their_best_epoch(store: RunStore) -> None:
             validation_digest="sha256:val",
             validation_images=30,
             created_at=run.created_at,
+            val_precision=0.8,
+            val_recall=2 / 3,
+            val_average_precision=None,
+            train_loss=best.train_loss,
+            train_accuracy=best.train_accuracy,
+            recipe_digest=run.recipe_digest,
+            train_digest="sha256:train",
+            directory="b4/1",
         )
     ]
 
@@ -75,7 +86,6 @@ def test_run_without_epochs_is_listed(store: RunStore) -> None:
 def test_empty_store_lists_nothing(store: RunStore) -> None:
     assert store.list_summaries() == []
     assert store.list_experiments() == []
-    assert store.find_run_ids() == []
 
 
 def test_runs_are_listed_in_the_order_of_creation(store: RunStore) -> None:
@@ -124,48 +134,6 @@ def test_unknown_run_is_not_found(store: RunStore) -> None:
     for ask in (store.get_run, store.get_detail, store.list_checkpoints):
         with pytest.raises(NotFoundError, match="there is no run 7"):
             ask(7)
-
-
-@pytest.fixture
-def runs(store: RunStore) -> list[Run]:
-    """Three runs of `a` and `b`; the second is completed."""
-    made = []
-    for name, identity in (("a", "aa-1"), ("b", "ab-2"), ("a", "a_-3")):
-        run, attempt = begin_run(store, experiment=name, uuid=identity)
-        made.append(run)
-        status = Status.COMPLETED if name == "b" else Status.INTERRUPTED
-        store.finish_attempt(attempt.id, status=status, message=None)
-    return made
-
-
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({}, [0, 1, 2]),
-        ({"experiment": "a"}, [0, 2]),
-        ({"experiment": "A"}, []),
-        ({"experiment": "a", "number": 2}, [2]),
-        ({"number": 1}, [0, 1]),
-        ({"uuid_prefix": "a"}, [0, 1, 2]),
-        ({"uuid_prefix": "AB"}, [1]),
-        ({"uuid_prefix": "a_"}, [2]),
-        ({"uuid_prefix": "%"}, []),
-        ({"unfinished": True}, [0, 2]),
-        ({"run_id": 10**6}, []),
-    ],
-)
-def test_runs_are_found(
-    store: RunStore, runs: list[Run], conditions: dict[str, object], expected: list[int]
-) -> None:
-    """All conditions hold, and nothing in a prefix is a wildcard."""
-    found = store.find_run_ids(**conditions)  # type: ignore[arg-type]
-
-    assert found == [runs[place].id for place in expected]
-
-
-def test_run_is_found_by_its_id(store: RunStore, runs: list[Run]) -> None:
-    assert store.find_run_ids(run_id=runs[1].id) == [runs[1].id]
-    assert store.find_run_ids(run_id=runs[1].id, unfinished=True) == []
 
 
 def test_list_takes_as_many_queries_for_many_runs_as_for_one(store: RunStore) -> None:
@@ -248,3 +216,47 @@ def test_clock_of_the_store_is_the_present(store: RunStore) -> None:
     run, _ = begin_run(store)
 
     assert abs((run.created_at - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_standings_are_at_the_best_epoch(store: RunStore) -> None:
+    """Every metric by the name it has in a summary, with the same value."""
+    run, attempt = begin_run(store)
+    store.record_data(attempt.id, [make_split("train"), make_split("val")])
+    record_epoch(store, attempt, 1)
+    record_epoch(store, attempt, 2, improved=False)
+    waiting, _ = begin_run(store)
+    summary = store.list_summaries([run.id])[0]
+    for metric in METRICS:
+        assert store.list_standings(metric) == [
+            Standing(run.id, "sha256:val", getattr(summary, metric), summary.val_loss),
+            Standing(waiting.id, None, None, None),
+        ]
+
+
+def test_evaluation_made_by_hand_does_not_double_a_run(store: RunStore) -> None:
+    """What counts is the evaluation that training made, whatever else was scored since."""
+    run, attempt = begin_run(store)
+    record_epoch(store, attempt, 1)
+    store.record_evaluation(run.id, make_evaluation(1, precision=0.1))
+
+    assert [(s.run, s.val_precision) for s in store.list_summaries()] == [("b4/1", 0.8)]
+    assert [s.score for s in store.list_standings("val_precision")] == [0.8]
+
+
+def test_only_the_runs_asked_for_are_listed(store: RunStore) -> None:
+    """Also where they are more than fit into a question."""
+    ids = [begin_run(store)[0].id for _ in range(4)]
+    store.add_tags(ids[1], ["good"])
+    for asked in (ids[1:3], set(ids[1:3]) | set(range(1000, 2000))):
+        assert [summary.id for summary in store.list_summaries(asked)] == ids[1:3]
+        assert [summary.tags for summary in store.list_summaries(asked)] == [("good",), ()]
+        assert list(store.read_settings(asked)) == ids[1:3]
+
+
+def test_settings_are_those_used_last(store: RunStore) -> None:
+    """The recipe as recorded; machine and plan as the latest attempt had them."""
+    run, _ = begin_run(store, process=gone())
+    continue_run(store, run.id, settings={"train.epochs": 20, "data.workers": 1})
+    expected = ExperimentConfig().flat() | {"train.epochs": 20, "data.workers": 1}
+
+    assert store.read_settings() == {run.id: expected}

@@ -148,8 +148,8 @@ STEP = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -157,8 +157,8 @@ def upgrade():
     with op.batch_alter_table(
         "runs", recreate=anew, table_kwargs={"sqlite_autoincrement": True}
     ) as batch:
-        batch.add_column(sa.Column("note", sa.Text()))
-    op.create_table("tags", sa.Column("id", sa.Integer(), primary_key=True))
+        batch.add_column(sa.Column("later", sa.Text()))
+    op.create_table("laters", sa.Column("id", sa.Integer(), primary_key=True))
 '''
 
 
@@ -169,10 +169,10 @@ def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], No
     def become(step: str) -> None:
         folder = tmp_path / "50% later" / "migrations"
         shutil.copytree(schema.find_migrations(), folder)
-        (folder / "versions" / "0002_later.py").write_text(step)
+        (folder / "versions" / "0003_later.py").write_text(step)
         monkeypatch.setattr(schema, "find_migrations", lambda: folder)
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-        monkeypatch.setattr(schema, "HEAD", "0002")
+        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003"))
+        monkeypatch.setattr(schema, "HEAD", "0003")
 
     return become
 
@@ -209,9 +209,9 @@ def test_older_database_is_backed_up_and_upgraded(
     assert again.id == removed.id + 1
     assert checks == [[("ok",)], []]
     assert len(copies) == 1
-    assert copies[0].name.startswith("dfx.db.0001.2")
+    assert copies[0].name.startswith("dfx.db.0002.2")
     with closing(sqlite3.connect(copies[0])) as connection:
-        assert connection.execute("SELECT * FROM dfx_alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT * FROM dfx_alembic_version").fetchall() == [("0002",)]
         assert connection.execute("SELECT epoch FROM epochs").fetchall() == [(1,)]
 
 
@@ -231,7 +231,7 @@ def test_database_in_use_is_not_upgraded(sqlite_place: Place, later: Callable[[s
         begin_run(store)
     before = get_digest(sqlite_place.home / "dfx.db")
     later(STEP)
-    with pytest.raises(SchemaError, match=f"from revision 0001 to 0002, but process {os.getpid()}"):
+    with pytest.raises(SchemaError, match=f"from revision 0002 to 0003, but process {os.getpid()}"):
         sqlite_place.open(create=True)
 
     assert get_digest(sqlite_place.home / "dfx.db") == before
@@ -246,7 +246,7 @@ def test_upgrade_that_fails_half_way_names_the_copy(
         begin_run(store, process=gone())
     before = dump(sqlite_place.home / "dfx.db")
     later(STEP + "    op.execute('INSERT INTO nowhere VALUES (1)')\n")
-    with pytest.raises(SchemaError, match=r"0002 failed, and nothing was changed: .*nowhere") as no:
+    with pytest.raises(SchemaError, match=r"0003 failed, and nothing was changed: .*nowhere") as no:
         sqlite_place.open(create=False)
     (copy,) = sqlite_place.home.glob("dfx.db.*")
 
@@ -299,7 +299,7 @@ def test_server_is_upgraded_when_asked(
         run, _ = begin_run(store, process=gone())
     later(STEP)
     engine = open_engine(tmp_path, url=url)
-    with pytest.raises(SchemaError, match="has revision 0001; this dfx works with 0002") as no:
+    with pytest.raises(SchemaError, match="has revision 0002; this dfx works with 0003") as no:
         RunStore.open(tmp_path, url=url, create=False)
     copy = upgrade(engine, here=this_process())
 

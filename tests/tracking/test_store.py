@@ -147,13 +147,6 @@ def test_heartbeat_moves_on(store: RunStore) -> None:
     assert later.started_at == attempt.started_at
 
 
-def test_start_step_is_corrected(store: RunStore) -> None:
-    run, attempt = begin_run(store)
-    store.record_start(attempt.id, start_step=123)
-
-    assert store.get_detail(run.id).attempts[0].start_step == 123
-
-
 def test_unknown_run_is_not_found(store: RunStore) -> None:
     with pytest.raises(NotFoundError, match="there is no run 99"):
         continue_run(store, 99)

@@ -1,0 +1,22 @@
+"""The formats that data is printed in, as words of the command line. Imports nothing of ours."""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """How data is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MD = "md"
+
+
+class PredictionFormat(StrEnum):
+    """How predictions are printed; `jsonl` is one object a line."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    MD = "md"
