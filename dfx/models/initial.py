@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from dfx.digests import hash_file
 from dfx.errors import WeightsError
 from dfx.models.network import (
     check_architecture,
@@ -165,12 +165,6 @@ def load_weights_file(module: nn.Module, path: Path, name: str) -> dict[str, Any
         "sha256": hash_file(path),
         "last_layer": "loaded" if head <= kept.keys() else "random",
     }
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, with the algorithm as prefix."""
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _head_keys(module: nn.Module) -> set[str]:

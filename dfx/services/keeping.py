@@ -17,11 +17,11 @@ from typing import Any
 
 from dfx.config import CONFIG_VERSION, ExperimentConfig, dump_config
 from dfx.data.index import SplitIndex
+from dfx.digests import hash_file
 from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
-from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
     CLASS_NAMES,

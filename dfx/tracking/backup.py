@@ -5,7 +5,20 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+
+from dfx.tracking.engine import connect_file
+
+
+def name_backup(database: Path, revision: str | None) -> Path:
+    """Where a copy of a database goes that is kept beside it: a name that is not taken."""
+    stem = f"{database.name}.{revision or 'base'}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    target, count = database.with_name(f"{stem}.backup"), 1
+    while target.exists():
+        count += 1
+        target = database.with_name(f"{stem}-{count}.backup")
+    return target
 
 
 def back_up(database: Path, target: Path) -> None:
@@ -20,7 +33,7 @@ def back_up(database: Path, target: Path) -> None:
     unfinished = target.with_name(target.name + ".unfinished")
     try:
         with (
-            closing(sqlite3.connect(database)) as source,
+            closing(connect_file(database)) as source,
             closing(sqlite3.connect(unfinished)) as copy,
         ):
             source.backup(copy)

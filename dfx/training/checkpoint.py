@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from dfx.digests import hash_file
 from dfx.errors import OUT_OF_SPACE, NoSpaceLeft, TrainingFailed, WeightsError
-from dfx.models.initial import hash_file
 from dfx.models.weights import read_tensors
 
 FORMAT = "dfx-checkpoint"
