@@ -230,7 +230,8 @@ class FoundAttempt:
     environment: Mapping[str, Any]
     start_step: int
     started_at: datetime
-    ended_at: datetime
+    heartbeat_at: datetime
+    ended_at: datetime | None
     outcome: Status
     message: str | None
 
@@ -240,7 +241,6 @@ class FoundRun:
     """What the files of a run tell of it, as far as its newest checkpoint goes.
 
     Attributes:
-        name: `experiment/number` as it was called when that was written.
         directory: Where they were found, relative to the home.
         config: As the run was begun with.
         attempts: In order; at least one.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, demo, predict, resume, run, show
+from dfx.cli import compare, data, db, demo, predict, resume, run, show
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
@@ -30,6 +30,7 @@ app.command()(show.show)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
+app.add_typer(db.app, name="db")
 
 
 def _print_version(wanted: bool) -> None:

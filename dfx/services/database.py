@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dfx.condition import StoreCondition, UpgradeReport
+from dfx.errors import NotFoundError, StoreError
 from dfx.services.home import find_home, open_database
 from dfx.tracking import engine as database
 from dfx.tracking import schema
@@ -21,6 +22,19 @@ def describe_store(home: Path | None) -> StoreCondition:
     folder = find_home(home)
     with open_database(folder) as engine:
         return survey(engine, folder, this_process())
+
+
+def require_usable(found: StoreCondition) -> None:
+    """Accepts a database that commands can work with, if after an upgrade.
+
+    Raises:
+        NotFoundError: Where there is none.
+        StoreError: Where it cannot be used.
+    """
+    if found.problem is None:
+        return
+    kind = NotFoundError if found.state in {"absent", "empty"} else StoreError
+    raise kind(found.problem, hint=found.hint)
 
 
 def upgrade_store(home: Path | None) -> UpgradeReport:

@@ -100,22 +100,25 @@ def open_engine(home: Path, *, url: str | None = None) -> Engine:
         ConfigError: For a URL that is not one of PostgreSQL.
         StoreError: Where the driver for it is not installed.
     """
-    serializer = partial(json.dumps, allow_nan=False)
     if url is not None:
-        return _open_postgresql(url, serializer)
-    path = home.absolute() / DATABASE_NAME
+        return _open_postgresql(url)
+    return open_file(home.absolute() / DATABASE_NAME)
+
+
+def open_file(path: Path) -> Engine:
+    """An engine for a SQLite store of whatever name, as `open_engine` gives it."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=NullPool,
         creator=partial(connect_file, path),
-        json_serializer=serializer,
+        json_serializer=_serialize,
     )
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _open_postgresql(url: str, serializer: Any) -> Engine:
+def _open_postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -132,13 +135,17 @@ def _open_postgresql(url: str, serializer: Any) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             poolclass=NullPool,
             connect_args={"connect_timeout": int(BUSY_SECONDS)},
-            json_serializer=serializer,
+            json_serializer=_serialize,
         )
     except ModuleNotFoundError as error:
         raise StoreError(
             f"PostgreSQL needs the package {error.name!r}, which is not installed",
             hint="pip install 'dfx[postgres]'",
         ) from None
+
+
+def _serialize(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def connect_file(path: Path) -> sqlite3.Connection:
