@@ -55,7 +55,21 @@ def open_store(home: Path, *, create: bool) -> RunStore:
                 f"the home {home} cannot be made: {error.strerror or error}",
                 hint="name another one with --home or DFX_HOME",
             ) from None
+        require_writable(home)
     return RunStore.open(home, url=_database_url(), create=create)
+
+
+def require_writable(home: Path) -> None:
+    """Accepts a home that a run can leave its files in, before anything else is tried.
+
+    Raises:
+        StoreError: Where nothing can be written there.
+    """
+    if home.is_dir() and not os.access(home, os.W_OK):
+        raise StoreError(
+            f"the home {home} cannot be written",
+            hint="make it writable, or name another one with --home; reading works where it is",
+        )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
 from dfx.services.assembly import recreate_module
 from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import parse_settings
-from dfx.services.home import find_home, open_store
+from dfx.services.home import find_home, open_store, require_writable
 from dfx.services.keeping import find_good_checkpoint, warn_of_damaged_best
 from dfx.services.machine import resolve_machine
 from dfx.services.preparation import prepare_network
@@ -54,6 +54,7 @@ def resume_run(
         DfxError: For whatever else a user can cause.
     """
     folder = find_home(home)
+    require_writable(folder)
     with assemble() as team, open_store(folder, create=False) as store:
         run = _choose(store, reference, notify)
         if run is None:

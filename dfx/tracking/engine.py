@@ -43,11 +43,11 @@ _SQLITE_FAILURES = {
     ),
     "SQLITE_CORRUPT": (
         "{where} is damaged ({reason})",
-        "put a backup in its place, or move it away and rebuild it: dfx db check --adopt",
+        "put a copy made earlier in its place, or move it away and `dfx db check --adopt`",
     ),
     "SQLITE_NOTADB": (
         "{where} is not a database",
-        "move it away and rebuild it: dfx db check --adopt; or name another home with --home",
+        "move it away and `dfx db check --adopt`, or name another home with --home",
     ),
     "SQLITE_READONLY": (
         "{where} cannot be written ({reason})",

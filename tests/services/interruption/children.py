@@ -77,6 +77,10 @@ class Child:
         """Lets it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def notify(self, number: int) -> None:
+        """Sends it a signal."""
+        os.kill(self.pid, number)
+
     def kill(self) -> None:
         """Ends it without giving it a chance to notice."""
         os.kill(self.pid, signal.SIGKILL)
