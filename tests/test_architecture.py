@@ -56,6 +56,10 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["show", "trained", "--format", "json"],
         ["show", "nothing"],
         ["data", "--help"],
+        ["db", "status"],
+        ["db", "upgrade"],
+        ["db", "check"],
+        ["db", "backup", "copy", "--home", "runs"],
     ],
     ids=" ".join,
 )

@@ -118,7 +118,7 @@ def _is_ahead(session: Session, run: RunRow, found: FoundRun) -> bool:
             CheckpointRow.kind == "last",
             CheckpointRow.superseded_by.is_(None),
         )
-    ).tuples()
+    )
     newest = max(
         (attempt, file.epoch, file.step)
         for file, attempt in found.checkpoints

@@ -128,9 +128,7 @@ def _size(engine: Engine, suffix: str) -> int | None:
 def _count(session: Session, here: ProcessIdentity) -> tuple[Counts, tuple[LiveAttempt, ...]]:
     live = find_live(session, here)
     runs: dict[Status, int] = dict.fromkeys(Status, 0)
-    for name, count in session.execute(
-        select(RunRow.status, func.count()).group_by(RunRow.status)
-    ).tuples():
+    for name, count in session.execute(select(RunRow.status, func.count()).group_by(RunRow.status)):
         runs[Status(name)] = count
     lost = runs[Status.RUNNING] - len(live)
     runs[Status.RUNNING] -= lost

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pwd
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -43,6 +43,12 @@ def old_home(folder: Path) -> Path:
     (folder / "runs").mkdir()
     shutil.copyfile(OLD, folder / "runs/dfx.db")
     return folder / "runs"
+
+
+def dump(path: Path) -> list[str]:
+    """All that a database holds."""
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
 
 
 def spoil_corrupt(path: Path) -> None:
@@ -142,7 +148,7 @@ def test_status_of_what_cannot_be_used_is_printed_all_the_same(
     assert outcome.code == 4
     assert document["state"] == {"no database": "damaged"}.get(how, how)
     assert SPOILS[how][1] in document["problem"]
-    assert document["counts" if "counts" in document else "runs"] is None
+    assert document["runs"] is None
 
 
 def test_looking_does_not_upgrade(dfx: Command, old_home: Path) -> None:
@@ -168,7 +174,7 @@ def test_upgrade_says_from_where_to_where(dfx: Command, old_home: Path) -> None:
 
     assert (first["before"], first["after"]) == (REVISIONS[0], HEAD)
     assert first["backup"] == str(copy)
-    assert OLD.read_bytes() == copy.read_bytes()
+    assert dump(OLD) == dump(copy)
     assert "nothing to do" in again.stdout
     assert list(old_home.glob("*.backup")) == [copy]
 
@@ -197,7 +203,7 @@ def test_upgrade_that_fails_half_way_names_the_copy(
     check(outcome, 4, "nothing was changed", "nowhere", str(copy))
     assert "halfway" not in tables
     assert revision == [(REVISIONS[0],)]
-    assert OLD.read_bytes() == copy.read_bytes()
+    assert dump(OLD) == dump(copy)
 
 
 def test_copy_of_a_home_is_one_by_itself(dfx: Command, home: Path, faces: Path) -> None:
@@ -320,44 +326,60 @@ def test_nothing_here(dfx: Command, folder: Path, command: tuple[str, ...]) -> N
     assert list(folder.iterdir()) == []
 
 
-def become_somebody(home: Path) -> dict[str, int]:
-    """Whom permission bits bind, and a home they can only read."""
-    for path in (home, *home.rglob("*")):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    if os.geteuid() != 0:
-        return {}
-    somebody = pwd.getpwnam("nobody")
-    return {"user": somebody.pw_uid, "group": somebody.pw_gid}
+READ_ONLY = 'mount --bind runs runs && mount -o remount,bind,ro runs && exec "$@"'
 
 
 @pytest.fixture
-def read_only(
-    trained_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `dfx` in a folder whose `runs/` the process can read, and not write."""
-    folder = Path(
-        subprocess.check_output(["mktemp", "-d", "/tmp/dfx-read-only-XXXXXX"], text=True).strip()
-    )
-    folder.chmod(0o755)
-    shutil.copytree(trained_folder / "runs", folder / "runs")
-    somebody = become_somebody(folder / "runs")
+def read_only(home: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs `dfx` where its home can be read, and not written."""
+    is_root = os.geteuid() == 0
+    # Permissions do not bind root; a mount of its own does.
+    prefix = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh"] if is_root else []
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "dfx", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            extra_groups=[] if somebody else None,
-            env={**os.environ, "HOME": str(folder), "COLUMNS": "80"},
-            **somebody,
+            [*prefix, *command], cwd=home.parent, capture_output=True, text=True, check=False
         )
 
-    if call("--version").returncode != 0:
-        pytest.skip("another user cannot run this Python, and root may write anywhere")
-    yield call
-    for path in (folder / "runs", *(folder / "runs").rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
-    shutil.rmtree(folder)
+    if is_root and (shutil.which("unshare") is None or run("true").returncode != 0):
+        pytest.skip("root may write anywhere, and here it may not mount anything")
+    inside = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    for path in inside:
+        path.chmod(0o555)
+    yield lambda *arguments: run(sys.executable, "-m", "dfx", *arguments)
+    for path in inside:
+        path.chmod(0o755)
+
+
+def test_read_only_home_is_read(
+    read_only: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """What only reads works; what writes says that it cannot, and how to go on."""
+    compared = read_only("compare", "--format", "json")
+    checked = read_only("db", "check", "--format", "json")
+    refused = read_only("db", "backup")
+
+    assert compared.returncode == 0, compared.stderr
+    assert [run["run"] for run in json.loads(compared.stdout)["runs"]] == ["trained/1"]
+    assert (checked.returncode, json.loads(checked.stdout)["faults"]) == (0, 0)
+    assert refused.returncode == 4
+    assert "cannot be written" in refused.stderr
+    assert "hint: copy the whole home to another folder" in refused.stderr
+
+
+def test_log_out_of_reach_is_said(
+    home: Path, read_only: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """What was written last would be missing, so nothing is read at all."""
+    home.chmod(0o755)
+    with closing(sqlite3.connect(home / "dfx.db")) as connection:
+        connection.execute("UPDATE runs SET note = 'new'")
+        connection.commit()
+        shutil.copyfile(home / "dfx.db-wal", home.parent / "kept")
+    (home.parent / "kept").rename(home / "dfx.db-wal")
+    home.chmod(0o555)
+    outcome = read_only("compare")
+
+    assert outcome.returncode == 4
+    assert "a log beside it holds what was written last" in outcome.stderr
+    assert "hint: copy it together with dfx.db-wal" in outcome.stderr
