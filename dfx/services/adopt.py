@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dfx.condition import Finding, FoundRun, RecordedRun
-from dfx.errors import ConfigError, NotFoundError, RunBusy
+from dfx.errors import ConfigError, NotFoundError, RunBusy, StoreError
 from dfx.messages import Counting, Message
 from dfx.services.artefacts import find_home_of
 from dfx.services.checking import Adoption
@@ -32,7 +32,7 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
 
     Raises:
         NotFoundError: Where there is neither a database nor a file of a run.
-        StoreError: Where the database cannot be used.
+        StoreError: Where the database cannot be used, or there is none and no file can be read.
     """
     folder = find_home(home)
     recorded = _list_recorded(folder)
@@ -61,6 +61,12 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
         if run is not None:
             found.append(run)
     notify(Counting("Reading runs", len(unknown), len(unknown), "run"))
+    if not found and recorded is None:
+        named = "".join(f"\n  {finding.path}: {finding.message}" for finding in passed_over)
+        raise StoreError(
+            f"no run in {folder} has a checkpoint that can be read:{named}",
+            hint="put a backup of the database, or of these files, in its place",
+        )
     if not found:
         return Adoption((), tuple(passed_over))
     found.sort(key=lambda run: run.created_at)

@@ -114,8 +114,8 @@ def _require_file(engine: Engine, home: Path) -> tuple[Path, str | None]:
     if not database.is_sqlite(engine):
         raise StoreError(
             f"the database {database.describe(engine)} is on a server, and is copied there",
-            hint=f"copy it with pg_dump, then the files by copying {home}; in this order every file"
-            " that a row names is there, or `dfx resume` passes it over",
+            hint=f"first copy it with pg_dump, then the folder {home}; `dfx db check` names what a"
+            " run has pruned in between",
         )
     state = require_ours(engine, home)
     return database.get_database_path(engine), state.revision

@@ -173,9 +173,9 @@ def no_store(home: Path) -> NotFoundError:
     """What is said where there is no store, or nothing in it."""
     if next(home.glob("*/*/checkpoints/*.pt"), None):
         return NotFoundError(
-            f"there is no database in {home}, but there are files of runs",
-            hint="make their record anew from them with `dfx db check --adopt`, or put a backup of"
-            " the database there",
+            f"there are files of runs in {home}, but there is no record of them",
+            hint="put a backup of the database in its place, or make the record anew from the"
+            " files: dfx db check --adopt",
         )
     return NotFoundError(
         f"there are no runs in {home}",

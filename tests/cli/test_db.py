@@ -309,12 +309,13 @@ def test_taken_number_gives_way(dfx: Command, home: Path) -> None:
 
 
 def test_folder_without_a_whole_checkpoint_is_not_adopted(dfx: Command, home: Path) -> None:
+    """Each file is named with what is wrong with it, and no empty database is left."""
     (home / "dfx.db").unlink()
     for path in home.glob("*/*/checkpoints/last-*.pt"):
         path.write_bytes(path.read_bytes()[:1000])
     outcome = dfx("db", "check", "--adopt")
 
-    check(outcome, 3, "there is no database")
+    check(outcome, 4, "no run in", "it is not whole", *(p.name for p in home.rglob("last-*.pt")))
     assert not (home / "dfx.db").exists()
 
 
