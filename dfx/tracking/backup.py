@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dfx.errors import StoreError
+from dfx.errors import NoSpaceLeft, StoreError
 from dfx.records import Status
 from dfx.tracking.engine import connect_file
 
@@ -31,6 +31,9 @@ def back_up(database: Path, target: Path) -> None:
     Args:
         database: The file to copy.
         target: Where to; a file of that name is replaced.
+
+    Raises:
+        NoSpaceLeft: Where the disk of the target is full.
     """
     unfinished = target.with_name(target.name + ".unfinished")
     try:
@@ -44,6 +47,12 @@ def back_up(database: Path, target: Path) -> None:
         sync(unfinished)
         unfinished.replace(target)
         sync(target.parent)
+    except sqlite3.OperationalError as error:
+        # It is the copy that grows, not the database that the caller knows of.
+        if error.sqlite_errorname == "SQLITE_FULL":
+            message = f"no space left to write the copy {target}"
+            raise NoSpaceLeft(message, hint="free some space, or name another disk") from error
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -18,6 +18,7 @@ from dfx.errors import StoreError
 from dfx.records import Status
 from dfx.tracking import engine as database
 from dfx.tracking import schema
+from dfx.tracking.survey import STORED
 from dfx.tracking.tables import (
     AttemptRow,
     CheckpointRow,
@@ -27,7 +28,6 @@ from dfx.tracking.tables import (
     RunRow,
 )
 
-_STORED = frozenset(Status) - {Status.LOST}
 _SHOWN = 20
 _RESTORE = (
     "put a backup in its place, or move it away and rebuild it from the runs' files:"
@@ -197,7 +197,7 @@ def _contradictions(
     opened = [number for number, _, is_open in attempts if is_open]
     if not attempts:
         yield "attempts", "no attempt of it is recorded, as if it had never begun", _RESTORE
-    if row.status not in _STORED:
+    if row.status not in STORED:
         yield "status", f"its status {row.status!r} is none", _RESTORE
     if row.status == Status.RUNNING and attempts and not opened:
         message = "it is recorded as running, but every attempt has ended"

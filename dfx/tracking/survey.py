@@ -33,6 +33,9 @@ _NEEDED = frozenset(
     for row in (ExperimentRow, RunRow, AttemptRow, EpochRow, CheckpointRow, EvaluationRow)
 )
 
+STORED = frozenset(Status) - {Status.LOST}
+"""What a run's status may be as it is stored."""
+
 
 def survey(engine: Engine, home: Path, here: ProcessIdentity) -> StoreCondition:
     """The condition of a store's database.
@@ -129,8 +132,13 @@ def _count(session: Session, here: ProcessIdentity) -> tuple[Counts, tuple[LiveA
     live = find_live(session, here)
     runs: dict[Status, int] = dict.fromkeys(Status, 0)
     for name, count in session.execute(select(RunRow.status, func.count()).group_by(RunRow.status)):
+        if name not in STORED:
+            raise StoreError(
+                f"{count} runs have the status {name!r}, which is none",
+                hint="`dfx db check` names them; put a backup of the database in its place",
+            )
         runs[Status(name)] = count
-    lost = runs[Status.RUNNING] - len(live)
+    lost = max(0, runs[Status.RUNNING] - len(live))
     runs[Status.RUNNING] -= lost
     runs[Status.LOST] = lost
     files, size = session.execute(

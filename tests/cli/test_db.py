@@ -280,6 +280,14 @@ def test_record_that_contradicts_itself(
     assert all(finding["hint"] for finding in findings)
 
 
+def test_status_that_is_none_is_told(dfx: Command, home: Path) -> None:
+    with closing(sqlite3.connect(home / "dfx.db")) as connection:
+        connection.execute("UPDATE runs SET status = 'dreaming'")
+        connection.commit()
+
+    check(dfx("db", "status"), 4, "'dreaming'", "dfx db check")
+
+
 def test_lost_database_is_noticed_and_made_anew(dfx: Command, home: Path, faces: Path) -> None:
     """Every command says what to do; then the run is there with all its numbers."""
     before = dfx("compare", "--format", "json").json()["runs"][0]

@@ -141,7 +141,10 @@ class TestReading:
 
     @pytest.mark.parametrize(
         ("changes", "words"),
-        [({"version": VERSION + 1}, f"version {VERSION + 1}"), ({"format": "other"}, "version")],
+        [
+            ({"version": VERSION + 1}, f"version {VERSION + 1}"),
+            ({"format": "other"}, "is not a checkpoint of dfx"),
+        ],
     )
     def test_a_newer_or_foreign_one_is_refused(
         self, changes: dict[str, object], words: str, tmp_path: Path
