@@ -101,6 +101,11 @@ class RunReader:
         with database.reading(self._engine) as session:
             return summaries.list_standings(session, metric)
 
+    def count_classes(self, digest: str) -> tuple[int, int] | None:
+        """Real and deepfake images of the split with a digest, or None where no run knows it."""
+        with database.reading(self._engine) as session:
+            return summaries.count_classes(session, digest)
+
     def read_settings(self, run_ids: Collection[int] | None = None) -> dict[int, dict[str, Any]]:
         """The configurations of runs by their ids, flat, with machine and plan as used last.
 
