@@ -58,7 +58,10 @@ def leaderboard_document(leaderboard: Leaderboard) -> dict[str, Any]:
     A set has its digest, its images by class, how many runs a limit left out, and McNemar's test of
     the two best: `first`, `second`, `only_first`, `only_second`, `p`, `reason`; null where there
     are not two. Where recipes were asked for, `recipes` has them in place of `runs`.
+    Where there is no run at all, `{"runs": []}` is all there is.
     """
+    if not leaderboard.groups:
+        return {"runs": []}
     lines = [
         _line(line, group, leaderboard.columns)
         for group in leaderboard.groups

@@ -20,6 +20,7 @@ from dfx.models.device import resolve_device
 from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL, Prediction
+from dfx.services.artefacts import get_artefact_home
 from dfx.services.home import find_home, open_store
 from dfx.services.references import resolve_run
 
@@ -91,10 +92,10 @@ def predict(detector: Detector, images: Sequence[Path], *, batch_size: int) -> I
 
 
 def _find_weights(reference: str, home: Path | None) -> tuple[Path, str]:
-    folder = find_home(home)
-    with open_store(folder, create=False) as store:
+    with open_store(find_home(home), create=False) as store:
         choice = resolve_run(store, reference, of_experiment="best")
         files = store.list_checkpoints(choice.summary.id, kind="best")
+        folder = get_artefact_home(store, store.get_run(choice.summary.id))
     if not files:
         raise NotFoundError(
             f"{choice.summary.run} has no weights yet: no epoch of it is finished",

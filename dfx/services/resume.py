@@ -12,6 +12,7 @@ from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsEr
 from dfx.messages import Notice
 from dfx.models.initial import Network
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
+from dfx.services.artefacts import get_artefact_home
 from dfx.services.assembly import recreate_module
 from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import parse_settings
@@ -53,8 +54,7 @@ def resume_run(
         Interrupted: Where a signal stopped it; it can be resumed.
         DfxError: For whatever else a user can cause.
     """
-    folder = find_home(home)
-    with assemble() as team, open_store(folder, create=False) as store:
+    with assemble() as team, open_store(find_home(home), create=False) as store:
         run = _choose(store, reference, notify)
         if run is None:
             raise NotFoundError(
@@ -76,6 +76,7 @@ def resume_run(
                 )
             )
             return run
+        folder = get_artefact_home(store, run)
         machine = resolve_machine(config, team)
         listed = list_data(machine.config)
         for summary in run.data:

@@ -119,8 +119,8 @@ def test_recipes_are_in_place_of_runs(leaderboard: Leaderboard) -> None:
     assert leaderboard_rows(grouped)[0]["optim.lr"] == 3e-4
 
 
-def test_nothing_has_the_same_shape() -> None:
+def test_nothing_is_an_empty_list() -> None:
     nothing = Leaderboard(METRICS["val_accuracy"], None, ())
 
-    assert leaderboard_document(nothing) == {"metric": "val_accuracy", "runs": [], "sets": []}
+    assert leaderboard_document(nothing) == {"runs": []}
     assert to_csv([], leaderboard_columns(nothing)) == ",".join(["rank", *VALUES]) + "\n"
