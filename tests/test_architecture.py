@@ -77,6 +77,13 @@ def test_help_loads_next_to_nothing(arguments: list[str], tmp_path: Path) -> Non
     assert "dfx.cli.compare" in loaded
 
 
+def test_file_is_read_without_the_modules_of_a_server(trained_folder: Path) -> None:
+    loaded = run_in_fresh_process(["compare"], trained_folder)
+
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert "sqlalchemy.dialects.postgresql" not in loaded
+
+
 def test_there_are_modules() -> None:
     """The tests that run over all modules run over some."""
     assert len(MODULES) > 40
