@@ -13,14 +13,17 @@ import typer
 
 from dfx import __version__
 from dfx.cli import compare, data, demo, predict, resume, run, show
+from dfx.cli.listing import CommandList
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
 app = typer.Typer(
     name="dfx",
+    cls=CommandList,
     help="Train, compare and apply real-versus-deepfake image classifiers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # to load what rich's help needs takes longer than all the rest of it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run.run)
