@@ -107,9 +107,9 @@ def resume_run(
                 former_epochs=former_epochs,
                 renews_patience=is_longer or former_epochs < config.train.epochs,
             )
-            with attempting(work):
+            with attempting(work) as heart:
                 _go_back(work, good, network, notify)
-                return perform(work, notify, flag)
+                return perform(work, notify, flag, heart)
 
 
 def _go_back(

@@ -79,10 +79,10 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 former_epochs=config.train.epochs,
                 renews_patience=False,
             )
-            with attempting(work):
+            with attempting(work) as heart:
                 store.record_weights(attempt.id, network.weights)
                 notify(Notice(f"run {run.name} (id {run.id})"))
-                return perform(work, notify, flag)
+                return perform(work, notify, flag, heart)
 
 
 def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:
