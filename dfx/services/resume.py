@@ -90,7 +90,12 @@ def resume_run(
                 run.id,
                 process=this_process(),
                 settings=attempt_settings(machine.config),
-                environment=describe_environment(machine.device, folder, processes=team.size),
+                environment=describe_environment(
+                    machine.device,
+                    folder,
+                    data=Path(machine.config.data.root),
+                    processes=team.size,
+                ),
                 start_step=good[0].step if good else 0,
             )
             work = Work(

@@ -63,7 +63,9 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 at_least_number=_next_free_number(folder / configuration.name),
                 process=this_process(),
                 settings=attempt_settings(machine.config),
-                environment=describe_environment(machine.device, folder, processes=team.size),
+                environment=describe_environment(
+                    machine.device, folder, data=Path(config.data.root), processes=team.size
+                ),
             )
             work = Work(
                 store=store,
