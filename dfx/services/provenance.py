@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.metadata
 import platform
 import socket
@@ -16,7 +17,8 @@ import dfx
 from dfx.models.device import describe_device
 from dfx.models.driver import describe_processor, list_cards
 from dfx.services.redaction import redact, redact_command
-from dfx.services.repository import keep_patch, read_code
+from dfx.services.repository import PATCH_LIMIT, Code, locate_patch, read_code
+from dfx.training.checkpoint import write_durably
 
 
 def describe_environment(
@@ -45,6 +47,21 @@ def describe_environment(
         "folder": redact(str(Path.cwd())),
         "code": None if code is None else code.described,
     }
+
+
+def keep_patch(home: Path, code: Code) -> None:
+    """Writes what is not committed into a home, compressed, once per digest.
+
+    Raises:
+        NoSpaceLeft: Where the disk is full.
+        TrainingFailed: Where it cannot be written for another reason.
+    """
+    digest = code.described["patch"]
+    if digest is None or len(code.patch) > PATCH_LIMIT:
+        return
+    file = locate_patch(home, digest)
+    if not file.exists():
+        write_durably(file, gzip.compress(code.patch, mtime=0))
 
 
 def describe_software() -> dict[str, Any]:

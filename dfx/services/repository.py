@@ -1,11 +1,11 @@
 """What code an attempt ran: the revision, branch and changes of the working folder's repository.
 
-It is read, never changed. Nothing here raises: where git cannot say, why is recorded instead.
+It is read, never changed; keeping the patch is `dfx.services.provenance`'s work. Nothing raises
+here: where git cannot say, the reason is recorded instead.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from dfx.services.redaction import may_hold_secrets, redact
-from dfx.training.checkpoint import write_durably
 
 PATCH_LIMIT = 20_000_000
 """Bytes; a larger patch is named by its digest and not kept."""
@@ -88,21 +87,6 @@ def read_code(folder: Path, *, apart_from: Sequence[Path] = ()) -> Code | None:
         problem=problem if tracked is None else None,
     )
     return Code(described, patch)
-
-
-def keep_patch(home: Path, code: Code) -> None:
-    """Writes the patch into a home, compressed, once per digest.
-
-    Raises:
-        NoSpaceLeft: Where the disk is full.
-        TrainingFailed: Where it cannot be written for another reason.
-    """
-    digest = code.described["patch"]
-    if digest is None or len(code.patch) > PATCH_LIMIT:
-        return
-    file = locate_patch(home, digest)
-    if not file.exists():
-        write_durably(file, gzip.compress(code.patch, mtime=0))
 
 
 def locate_patch(home: Path, digest: str) -> Path:

@@ -15,7 +15,7 @@ from dfx.models.network import check_single_images
 from dfx.records import Run, Split
 from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import Configuration
-from dfx.services.home import find_home, open_store
+from dfx.services.home import find_home, open_store, warn_of_network
 from dfx.services.machine import resolve_machine
 from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
@@ -55,6 +55,8 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
         with open_store(folder, create=True) as store, heeding_signals(notify) as flag:
             if is_new:
                 notify(Notice(f"runs are kept in {folder}"))
+                if not store.is_shared and (warning := warn_of_network(folder)):
+                    notify(Notice(warning, "warning"))
             run, attempt = store.create_run(
                 experiment=configuration.name,
                 config=machine.config,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dfx.services import repository
-from dfx.services.repository import keep_patch, locate_patch, read_code
+from dfx.services import provenance, repository
+from dfx.services.provenance import keep_patch
+from dfx.services.repository import locate_patch, read_code
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -176,7 +177,8 @@ def test_huge_patch_is_named_and_not_kept(
     (top / "a.txt").touch()
     commit(top)
     (top / "a.txt").write_text("line\n" * 1000)
-    monkeypatch.setattr(repository, "PATCH_LIMIT", 4000)
+    for module in (provenance, repository):
+        monkeypatch.setattr(module, "PATCH_LIMIT", 4000)
     code = read_code(top)
     assert code is not None
     keep_patch(tmp_path / "home", code)
