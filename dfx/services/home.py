@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dfx.errors import StoreError
 from dfx.tracking.engine import DATABASE_NAME
+from dfx.tracking.filesystem import find_network_file_system
 from dfx.tracking.store import RunStore
 
 
@@ -52,3 +53,14 @@ def open_store(home: Path, *, create: bool) -> RunStore:
                 hint="name another one with --home or DFX_HOME",
             ) from None
     return RunStore.open(home, url=os.environ.get("DFX_DATABASE_URL"), create=create)
+
+
+def warn_of_network(home: Path) -> str | None:
+    """What to say where SQLite is not safe in a home; None where nothing is known against it."""
+    kind = find_network_file_system(home)
+    if kind is None:
+        return None
+    return (
+        f"{home} is on a network file system ({kind}), where SQLite is not safe: keep the home on a"
+        " local disk with --home, or use a PostgreSQL server through DFX_DATABASE_URL"
+    )

@@ -55,6 +55,9 @@ _CHECKPOINT_NAME = re.compile(
 class Keeper:
     """Writes what a run leaves behind, then tells the store.
 
+    No file is touched once another attempt has taken the run over: each method raises
+    `AttemptSuperseded` before it begins.
+
     Attributes:
         home: What stored paths are relative to.
         validation: The images that validation scores refer to.
@@ -69,6 +72,7 @@ class Keeper:
 
     def tidy(self) -> None:
         """Finishes what an attempt before this one was killed over: drafts, old files, the log."""
+        self.store.check_attempt(self.attempt.id)
         folder = self.home / self.run.directory
         remove_drafts(folder)
         remove_drafts(folder / "checkpoints")
@@ -78,6 +82,7 @@ class Keeper:
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
+        self.store.check_attempt(self.attempt.id)
         newest = self.store.list_checkpoints(self.run.id, kind="last")[:1]
         if newest and newest[0].path == self._path_of_last(state):
             return  # Nothing has happened since; a file that a row names is never written again.
@@ -90,6 +95,7 @@ class Keeper:
         Returns:
             The row as it was recorded.
         """
+        self.store.check_attempt(self.attempt.id)
         record = EpochRecord(
             epoch=event.epoch,
             step=event.step,

@@ -91,7 +91,12 @@ def resume_run(
                 run.id,
                 process=this_process(),
                 settings=attempt_settings(machine.config),
-                environment=describe_environment(machine.device, folder, processes=team.size),
+                environment=describe_environment(
+                    machine.device,
+                    folder,
+                    data=Path(machine.config.data.root),
+                    processes=team.size,
+                ),
                 start_step=good[0].step if good else 0,
             )
             work = Work(
@@ -108,9 +113,9 @@ def resume_run(
                 former_epochs=former_epochs,
                 renews_patience=is_longer or former_epochs < config.train.epochs,
             )
-            with attempting(work):
+            with attempting(work) as heart:
                 _go_back(work, good, network, notify)
-                return perform(work, notify, flag)
+                return perform(work, notify, flag, heart)
 
 
 def _go_back(

@@ -171,6 +171,18 @@ class RunStore(RunCurator):
             _, attempt = fencing.hold(session, attempt_id)
             attempt.heartbeat_at = database.clock(session)
 
+    def check_attempt(self, attempt_id: int) -> None:
+        """Accepts an attempt that may still write; to be asked before a file is written.
+
+        It only reads, so another writer does not make it wait.
+
+        Raises:
+            AttemptSuperseded: As for every write.
+            NotFoundError: Where the run was removed.
+        """
+        with database.reading(self._engine) as session:
+            fencing.hold(session, attempt_id, lock=False)
+
     def record_data(self, attempt_id: int, splits: Sequence[SplitSummary]) -> None:
         """Stores what the splits hold; a split that is known already must have the same digests.
 
