@@ -118,6 +118,7 @@ class Leftover:
     run: str | None
     removable: bool
     why: str
+    run_id: int | None = None
     is_recorded: bool = False
 
 
@@ -156,7 +157,7 @@ class Swept:
 
     Attributes:
         removed: In their order.
-        kept: Path of each that stayed after all, and why.
+        kept: Path of each that stayed after all, or in part, and why.
     """
 
     removed: tuple[Leftover, ...]

@@ -38,7 +38,9 @@ def note(
     else:
         noted = read_note(run, home, print_notice)
         if noted.note is None:
-            print_notice(Notice(f"{noted.name} has no note.  Write one:  dfx note {noted.name} TEXT"))
+            print_notice(
+                Notice(f"{noted.name} has no note.  Write one:  dfx note {noted.name} TEXT")
+            )
     document = note_document(noted)
     emit(
         format_,

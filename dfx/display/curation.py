@@ -45,7 +45,9 @@ def run_tags_table(run: Run) -> RenderableType:
     """The tags of one run; a word on how to give one where there are none."""
     if not run.tags:
         return Text(f"{run.name} has no tags.  Give one:  dfx tag {run.name} TAG")
-    return FoldingTable((Column("run"), Column("tags", fold=True)), [(run.name, ", ".join(run.tags))])
+    return FoldingTable(
+        (Column("run"), Column("tags", fold=True)), [(run.name, ", ".join(run.tags))]
+    )
 
 
 def run_tags_rows(run: Run) -> list[dict[str, Any]]:

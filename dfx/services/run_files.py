@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +23,9 @@ REMOVED_MARK = ".removed"
 CHECKPOINT_NAME = re.compile(
     r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a(?P<attempt>\d+)\.pt", re.ASCII
 )
-PREDICTIONS_NAME = re.compile(r"(?:train|val|test)-e\d+-a\d+\.csv", re.ASCII)
+PREDICTIONS_NAME = re.compile(
+    r"(?:train|val|test)-e(?P<epoch>\d+)-a(?P<attempt>\d+)\.csv", re.ASCII
+)
 DRAFT_NAME = re.compile(r"\..+\.draft", re.DOTALL)
 
 
@@ -55,7 +57,7 @@ def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
             (folder / CHECKPOINTS, (CHECKPOINT_NAME, DRAFT_NAME)),
             (folder, (PREDICTIONS_NAME, DRAFT_NAME)),
         )
-        for path in _list_entries(where)
+        for path in list_entries(where)
         if is_regular(path)
         and (
             path in known
@@ -68,9 +70,9 @@ def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
 def list_foreign_files(folder: Path, own: Collection[Path]) -> list[Path]:
     """What a run's folder holds besides; a folder that is not the run's is named as a whole."""
     foreign = []
-    for path in _list_entries(folder):
+    for path in list_entries(folder):
         if path == folder / CHECKPOINTS and not path.is_symlink() and path.is_dir():
-            foreign += [inner for inner in _list_entries(path) if inner not in own]
+            foreign += [inner for inner in list_entries(path) if inner not in own]
         elif path not in own:
             foreign.append(path)
     return foreign
@@ -133,8 +135,20 @@ def next_free_number(folder: Path) -> int:
     return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1
 
 
-def _list_entries(folder: Path) -> Iterator[Path]:
-    """What a folder holds, sorted; nothing where it is none, or a link to one."""
+def list_entries(folder: Path) -> list[Path]:
+    """What a folder holds, sorted; nothing where it is none, or a link to one.
+
+    Raises:
+        StoreError: Where it cannot be read.
+    """
     if folder.is_symlink() or not folder.is_dir():
-        return iter(())
-    return iter(sorted(folder.iterdir()))
+        return []
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:  # somebody has just removed it
+        return []
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {folder}: {error.strerror or error}",
+            hint="see that it can be read, then try again",
+        ) from None
