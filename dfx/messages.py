@@ -36,15 +36,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """How many images some work other than training has done.
+    """How many images, or other things, some work other than training has done.
 
     Attributes:
         text: What is being done, such as `Reading train images`.
+        unit: One of the things that are counted.
     """
 
     text: str
     done: int
     total: int
+    unit: str = "image"
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,7 @@ class RunSummary:
 
     Attributes:
         train_digest: Of the images it was trained on, as in `SplitSummary`.
+        directory: Folder of its files, relative to the home.
         predictions: Path of its per-image validation predictions, relative to the home.
     """
 
@@ -323,6 +324,7 @@ class RunSummary:
     train_accuracy: float | None = None
     recipe_digest: str | None = None
     train_digest: str | None = None
+    directory: str = ""
     predictions: str | None = None
     message: str | None = None
     tags: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from dfx import __version__
 from dfx.cli import (
     compare,
     data,
+    db,
     demo,
     doctor,
     gc,
@@ -53,6 +54,7 @@ app.command()(rename.rename)
 app.command()(rm.rm)
 app.command()(gc.gc)
 app.add_typer(data.app, name="data")
+app.add_typer(db.app, name="db")
 
 
 def _print_version(wanted: bool) -> None:

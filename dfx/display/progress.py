@@ -57,7 +57,8 @@ class TrainingDisplay:
             case Progress():
                 self._show_progress(message)
             case Counting():
-                self._advance(message.text, message.text, message.done, message.total, "image")
+                text = message.text
+                self._advance(text, text, message.done, message.total, message.unit)
             case Notice():
                 self._show_notice(message)
             case EpochFinished():

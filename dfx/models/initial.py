@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from dfx.digests import hash_file
 from dfx.errors import WeightsError
 from dfx.models.network import (
     check_architecture,
@@ -178,12 +178,6 @@ def locate_published(name: str) -> tuple[str | None, Path | None]:
     if settings is None or not settings.has_weights:
         return None, None
     return settings.hf_hub_id or str(settings.url), _find_in_cache(settings)
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, with the algorithm as prefix."""
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _head_keys(module: nn.Module) -> set[str]:

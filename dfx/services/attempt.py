@@ -41,6 +41,7 @@ from dfx.services.keeping import Keeper, write_manifest
 from dfx.services.machine import Machine
 from dfx.services.memory import find_memory_failure
 from dfx.services.room import find_lack_of_room
+from dfx.services.testimony import describe_early_stop
 from dfx.tracking.store import RunStore
 from dfx.training.events import EpochScored, Event, SnapshotDue, Stopping
 from dfx.training.signals import StopFlag
@@ -171,10 +172,7 @@ def _train(work: Work, notify: Notify, flag: StopFlag, heart: Heartbeat) -> str 
         if _keep(events, state, keeper, notify):
             raise _interruption(work, state, flag)
     if state.epoch <= config.train.epochs:
-        return (
-            f"stopped early after epoch {state.epoch - 1}: no improvement of validation"
-            f" {config.train.select_by} in {state.selection.waited} epochs"
-        )
+        return describe_early_stop(config, state.epoch - 1, waited=state.selection.waited)
     return None
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from dfx.errors import StoreError
-from dfx.tracking.engine import DATABASE_NAME
+from dfx.tracking.engine import DATABASE_NAME, open_engine
 from dfx.tracking.filesystem import find_network_file_system
 from dfx.tracking.store import RunStore
 
@@ -52,7 +56,25 @@ def open_store(home: Path, *, create: bool) -> RunStore:
                 f"the home {home} cannot be made: {error.strerror or error}",
                 hint="name another one with --home or DFX_HOME",
             ) from None
-    return RunStore.open(home, url=os.environ.get("DFX_DATABASE_URL"), create=create)
+    return RunStore.open(home, url=_database_url(), create=create)
+
+
+@contextmanager
+def open_database(home: Path) -> Iterator[Engine]:
+    """The database of a home as it is: nothing is made, upgraded or expected of it.
+
+    Args:
+        home: As `find_home` gave it.
+    """
+    engine = open_engine(home, url=_database_url())
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _database_url() -> str | None:
+    return os.environ.get("DFX_DATABASE_URL")
 
 
 def warn_of_network(home: Path) -> str | None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dfx.config import CONFIG_VERSION, ExperimentConfig, dump_config
+from dfx.config import ExperimentConfig
 from dfx.data.index import SplitIndex
+from dfx.digests import hash_file
 from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
 from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
-from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
     CLASS_NAMES,
@@ -35,6 +35,7 @@ from dfx.records import (
     Run,
 )
 from dfx.services.run_files import CHECKPOINT_NAME
+from dfx.services.testimony import testify, to_plain
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
     dump_checkpoint,
@@ -45,7 +46,8 @@ from dfx.training.checkpoint import (
 from dfx.training.events import EpochScored
 from dfx.training.state import TrainingState
 
-_UNCALIBRATED_THRESHOLD = 0.5
+UNCALIBRATED_THRESHOLD = 0.5
+"""What validation scores are judged by while training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Keeper:
         newest = self.store.list_checkpoints(self.run.id, kind="last")[:1]
         if newest and newest[0].path == self._path_of_last(state):
             return  # Nothing has happened since; a file that a row names is never written again.
-        self.store.record_checkpoint(self.attempt.id, self._write_last(state, finished=None))
+        self.store.record_checkpoint(self.attempt.id, self._write_last(state))
         self._prune()
 
     def keep_epoch(self, event: EpochScored, state: TrainingState) -> EpochRecord:
@@ -113,7 +115,7 @@ class Keeper:
         if event.improved:
             files.append(self._write_best(event, state))
             evaluation = self._write_evaluation(event)
-        files.append(self._write_last(state, finished=record))
+        files.append(self._write_last(state, finished=record, scored=evaluation))
         self.store.record_epoch(
             self.attempt.id,
             record,
@@ -125,23 +127,17 @@ class Keeper:
         write_log(self.home / self.run.directory, self.store.get_detail(self.run.id).epochs)
         return record
 
-    def _write_last(self, state: TrainingState, *, finished: EpochRecord | None) -> CheckpointFile:
+    def _write_last(
+        self,
+        state: TrainingState,
+        *,
+        finished: EpochRecord | None = None,
+        scored: Evaluation | None = None,
+    ) -> CheckpointFile:
         """Writes the state; what is finished by then is told in plain values beside it."""
-        detail = self.store.get_detail(self.run.id)
-        epochs = [*detail.epochs, *([finished] if finished else [])]
-        about = {
-            "run": {
-                "uuid": self.run.uuid,
-                "experiment": self.run.experiment,
-                "number": self.run.number,
-                "created_at": self.run.created_at.isoformat(),
-            },
-            "config": dump_config(self.config),
-            "config_version": CONFIG_VERSION,
-            "data": [_plain(asdict(summary)) for summary in self.run.data],
-            "weights": _plain(self.run.weights),
-            "epochs": [_plain(asdict(epoch)) for epoch in epochs],
-        }
+        about = testify(
+            self.store.get_detail(self.run.id), self.config, finished=finished, scored=scored
+        )
         path = self._path_of_last(state)
         data = dump_checkpoint(state.dump(), about)
         return self._write("last", state.epoch, state.step, path, data)
@@ -191,7 +187,7 @@ class Keeper:
             epoch=event.epoch,
             split="val",
             dataset_digest=self.validation.summarise().digest,
-            threshold=_UNCALIBRATED_THRESHOLD,
+            threshold=UNCALIBRATED_THRESHOLD,
             accuracy=metrics.accuracy,
             precision=metrics.precision,
             recall=metrics.recall,
@@ -304,7 +300,7 @@ def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:
     names = [field.name for field in fields(EpochRecord)]
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_plain(asdict(epoch)) for epoch in epochs)
+    writer.writerows(to_plain(asdict(epoch)) for epoch in epochs)
     write_durably(folder / "log.csv", buffer.getvalue().encode())
 
 
@@ -329,7 +325,7 @@ def _predictions_csv(scores: Scores, index: SplitIndex) -> bytes:
             index.images[position].name,
             CLASS_NAMES[label],
             repr(float(p)),
-            CLASS_NAMES[DEEPFAKE if p >= _UNCALIBRATED_THRESHOLD else REAL],
+            CLASS_NAMES[DEEPFAKE if p >= UNCALIBRATED_THRESHOLD else REAL],
         )
         for position, label, p in zip(scores.indices, scores.labels, p_deepfake, strict=True)
     ]
@@ -342,11 +338,3 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return buffer.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with times as text, as checkpoints and logs hold them."""
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in values.items()
-    }

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from dfx.data.decode import decode_image
 from dfx.data.transforms import prepare
+from dfx.digests import hash_file
 from dfx.errors import ConfigError, ImageError, NotFoundError, StoreError
 from dfx.evaluation.inference import forward, probabilities
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import resolve_device
-from dfx.models.initial import hash_file
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL, Prediction
 from dfx.services.artefacts import get_artefact_home

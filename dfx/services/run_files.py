@@ -21,7 +21,7 @@ REMOVED_MARK = ".removed"
 """Written into the folder of a run once its record is removed, until its files are gone too."""
 
 CHECKPOINT_NAME = re.compile(
-    r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a(?P<attempt>\d+)\.pt", re.ASCII
+    r"(?P<kind>last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a(?P<attempt>\d+)\.pt", re.ASCII
 )
 PREDICTIONS_NAME = re.compile(
     r"(?:train|val|test)-e(?P<epoch>\d+)-a(?P<attempt>\d+)\.csv", re.ASCII

@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 
+from dfx.condition import Adopted, FoundRun
 from dfx.errors import ConfigError, NotFoundError, RunBusy
 from dfx.inventory import RunFiles
 from dfx.records import Run, Status
-from dfx.tracking import changes, inventory, queries
+from dfx.tracking import adoption, changes, inventory, queries
 from dfx.tracking import engine as database
 from dfx.tracking.reader import RunReader
 from dfx.tracking.tables import ExperimentRow, RunRow, TagRow
@@ -180,6 +181,25 @@ class RunCurator(RunReader):
             row = queries.get_run_row(session, run_id, lock=True)
             self._refuse_running(queries.build_run(session, row, self._here))
             inventory.forget_files(session, row, paths)
+
+    def adopt_run(self, found: FoundRun, *, gone: Collection[str]) -> Adopted | None:
+        """Makes the rows of a run from what its files tell, or brings them up to the files.
+
+        Args:
+            found: What they tell.
+            gone: Paths that rows may name, and that are not there.
+
+        Returns:
+            None where the record knows as much as the files, or more.
+
+        Raises:
+            ConfigError: Where another experiment has its name in other letters' case, or another
+                run its folder.
+            RunBusy: Where a process is working on it.
+        """
+        with database.writing(self._engine) as session:
+            database.exclude_writers(session)
+            return adoption.adopt(session, found, self.home.absolute(), gone=gone, here=self._here)
 
     def _refuse_running(self, run: Run) -> None:
         if run.status is Status.RUNNING:

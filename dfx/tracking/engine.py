@@ -43,11 +43,11 @@ _SQLITE_FAILURES = {
     ),
     "SQLITE_CORRUPT": (
         "{where} is damaged ({reason})",
-        "put a copy made earlier in its place, or move it away and start a new home",
+        "put a backup in its place, or move it away and rebuild it: dfx db check --adopt",
     ),
     "SQLITE_NOTADB": (
         "{where} is not a database",
-        "move it away, or name another home with --home",
+        "move it away and rebuild it: dfx db check --adopt; or name another home with --home",
     ),
     "SQLITE_READONLY": (
         "{where} cannot be written ({reason})",
@@ -105,22 +105,25 @@ def open_engine(home: Path, *, url: str | None = None) -> Engine:
         ConfigError: For a URL that is not one of PostgreSQL.
         StoreError: Where the driver for it is not installed.
     """
-    serializer = partial(json.dumps, allow_nan=False)
     if url is not None:
-        return _open_postgresql(url, serializer)
+        return _open_postgresql(url)
+    return open_file(home.absolute() / DATABASE_NAME)
+
+
+def open_file(path: Path) -> Engine:
+    """An engine for a SQLite store of whatever name, as `open_engine` gives it."""
     engine = create_engine(
-        URL.create("sqlite", database=str(home.absolute() / DATABASE_NAME)),
+        URL.create("sqlite", database=str(path)),
         poolclass=NullPool,
-        # With isolation_level None the driver begins nothing of its own; _begin does.
-        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
-        json_serializer=serializer,
+        creator=partial(connect_file, path),
+        json_serializer=_serialize,
     )
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _open_postgresql(url: str, serializer: Any) -> Engine:
+def _open_postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -141,13 +144,39 @@ def _open_postgresql(url: str, serializer: Any) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             poolclass=NullPool,
             connect_args={"connect_timeout": int(BUSY_SECONDS)},
-            json_serializer=serializer,
+            json_serializer=_serialize,
         )
     except ModuleNotFoundError as error:
         raise StoreError(
             f"PostgreSQL needs the package {error.name!r}, which is not installed",
             hint="pip install 'dfx[postgres]'",
         ) from None
+
+
+def _serialize(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def connect_file(path: Path) -> sqlite3.Connection:
+    """A connection to a database file, also to one whose folder cannot be written.
+
+    SQLite keeps a log and its index beside a file in WAL mode, also to read it. Where it cannot
+    make them, a file without a log is all there is, and is read as one that does not change.
+    """
+    is_still = is_read_only(path) and not _has_log(path)
+    where = f"{path.as_uri()}?immutable=1" if is_still else str(path)
+    # With isolation_level None the driver begins nothing of its own; _begin does.
+    return sqlite3.connect(where, uri=is_still, isolation_level=None, timeout=BUSY_SECONDS)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a database file is there, in a folder that this process cannot write in."""
+    return path.is_file() and not os.access(path.parent, os.W_OK)
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.is_file() and log.stat().st_size > 0
 
 
 def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
@@ -240,13 +269,7 @@ def translated(engine: Engine) -> Iterator[None]:
 
 def _explain(error: BaseException | None, where: str, *, operational: bool) -> StoreError | None:
     if isinstance(error, sqlite3.Error):
-        name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
-        if name == "SQLITE_FULL" or (name in _MAY_MEAN_FULL and _is_full(where)):
-            return _explain_full(where)
-        if name not in _SQLITE_FAILURES:
-            return None
-        message, hint = _SQLITE_FAILURES[name]
-        return StoreError(message.format(where=where, reason=error), hint=hint)
+        return _explain_sqlite(error, where)
     state = getattr(error, "sqlstate", None)
     # Whatever stands in the URL's query, psycopg looks at first.
     is_mistyped = state is None and "connection option" in str(error)
@@ -259,6 +282,23 @@ def _explain(error: BaseException | None, where: str, *, operational: bool) -> S
             hint="is the server running, and is DFX_DATABASE_URL what you mean?",
         )
     return None
+
+
+def _explain_sqlite(error: sqlite3.Error, where: str) -> StoreError | None:
+    name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+    if name == "SQLITE_FULL" or (name in _MAY_MEAN_FULL and _is_full(where)):
+        return _explain_full(where)
+    if name == "SQLITE_CANTOPEN" and is_read_only(Path(where)) and _has_log(Path(where)):
+        return StoreError(
+            f"{where} cannot be read: a log beside it holds what was written last, and its folder"
+            " cannot be written",
+            hint=f"copy it together with {Path(where).name}-wal to a folder that can be written,"
+            " and name that one with --home",
+        )
+    if name not in _SQLITE_FAILURES:
+        return None
+    message, hint = _SQLITE_FAILURES[name]
+    return StoreError(message.format(where=where, reason=error), hint=hint)
 
 
 def _is_full(path: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import (
@@ -30,7 +29,7 @@ import dfx
 from dfx.errors import NotFoundError, SchemaError, StoreError
 from dfx.records import ProcessIdentity
 from dfx.tracking import engine as database
-from dfx.tracking.backup import back_up
+from dfx.tracking.backup import back_up, name_backup
 from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, Base
 
@@ -86,15 +85,15 @@ def prepare(engine: Engine, home: Path, *, create: bool, here: ProcessIdentity) 
     if create:
         _make_home(home)
     elif database.is_sqlite(engine) and not database.get_database_path(engine).exists():
-        raise _no_store(home)
+        raise no_store(home)
     state = find_state(engine)
     if not state.is_ours:
-        _refuse_foreign(engine, state)
+        refuse_foreign(engine, state)
         if not create:
-            raise _no_store(home)
+            raise no_store(home)
         _create(engine)
     elif state.revision != HEAD:
-        _refuse_newer(engine, state)
+        refuse_newer(engine, state)
         if not database.is_sqlite(engine):
             raise SchemaError(
                 f"the database {database.describe(engine)} has revision {state.revision or 'base'};"
@@ -102,7 +101,7 @@ def prepare(engine: Engine, home: Path, *, create: bool, here: ProcessIdentity) 
                 hint="upgrade it when no run is working: dfx db upgrade",
             )
         upgrade(engine, here=here)
-    if database.is_sqlite(engine):
+    if database.is_sqlite(engine) and not database.is_read_only(database.get_database_path(engine)):
         _ensure_wal(engine)
 
 
@@ -142,9 +141,13 @@ def upgrade(engine: Engine, *, here: ProcessIdentity) -> Path | None:
             state = _read_state(connection)
             if state.revision == HEAD:
                 return None
-            _refuse_newer(engine, state)
+            refuse_newer(engine, state)
             _refuse_busy(session, engine, state, here)
-            copy = _back_up(engine, state) if database.is_sqlite(engine) else None
+            copy = None
+            if database.is_sqlite(engine):
+                path = database.get_database_path(engine)
+                copy = name_backup(path, state.revision)
+                back_up(path, copy)
             _migrate(connection, engine, copy)
             return copy
 
@@ -166,7 +169,14 @@ def _make_home(home: Path) -> None:
         ) from None
 
 
-def _no_store(home: Path) -> NotFoundError:
+def no_store(home: Path) -> NotFoundError:
+    """What is said where there is no store, or nothing in it."""
+    if next(home.glob("*/*/checkpoints/*.pt"), None):
+        return NotFoundError(
+            f"there is no database in {home}, but there are files of runs",
+            hint="make their record anew from them with `dfx db check --adopt`, or put a backup of"
+            " the database there",
+        )
     return NotFoundError(
         f"there are no runs in {home}",
         hint="start one with `dfx run`, or name another home with --home",
@@ -179,7 +189,12 @@ def _read_state(connection: Connection) -> State:
     return State(tables, found)
 
 
-def _refuse_foreign(engine: Engine, state: State) -> None:
+def refuse_foreign(engine: Engine, state: State) -> None:
+    """Accepts a database that nothing else lives in.
+
+    Raises:
+        StoreError: Naming what it holds.
+    """
     # A PostgreSQL database may be shared with others, as long as no name is taken.
     taken = state.tables if database.is_sqlite(engine) else state.tables & set(Base.metadata.tables)
     if taken:
@@ -190,7 +205,12 @@ def _refuse_foreign(engine: Engine, state: State) -> None:
         )
 
 
-def _refuse_newer(engine: Engine, state: State) -> None:
+def refuse_newer(engine: Engine, state: State) -> None:
+    """Accepts a revision that this dfx knows.
+
+    Raises:
+        SchemaError: With what to do.
+    """
     if state.revision is not None and state.revision not in REVISIONS:
         raise SchemaError(
             f"the database {database.describe(engine)} has revision {state.revision};"
@@ -246,14 +266,6 @@ def _execute_outside(connection: Connection, statement: str) -> None:
     """Executes a statement where no transaction has begun, which SQLAlchemy would do first."""
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(statement)
-
-
-def _back_up(engine: Engine, state: State) -> Path:
-    path = database.get_database_path(engine)
-    now = datetime.now(UTC)
-    target = path.with_name(f"{path.name}.{state.revision or 'base'}.{now:%Y%m%dT%H%M%SZ}.backup")
-    back_up(path, target)
-    return target
 
 
 def _migrate(connection: Connection, engine: Engine, copy: Path | None) -> None:

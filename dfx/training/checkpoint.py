@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from dfx.digests import hash_file
 from dfx.errors import OUT_OF_SPACE, NoSpaceLeft, TrainingFailed, WeightsError
-from dfx.models.initial import hash_file
 from dfx.models.weights import read_tensors
 
 FORMAT = "dfx-checkpoint"
@@ -53,10 +53,21 @@ def load_checkpoint(path: Path, *, sha256: str) -> dict[str, Any]:
         raise WeightsError(f"{path}: {error.strerror or error}") from None
     if actual != sha256:
         raise WeightsError(f"{path} is not what was written: its digest is {actual}, not {sha256}")
+    return read_checkpoint(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a *last* checkpoint whose digest nobody knows.
+
+    Raises:
+        WeightsError: Where it is missing, damaged, something else, or of a newer version.
+    """
     content = read_tensors(path)
-    if content.get("format") != FORMAT or content["version"] > VERSION:
+    if content.get("format") != FORMAT:
+        raise WeightsError(f"{path} is not a checkpoint of dfx")
+    if content["version"] > VERSION:
         raise WeightsError(
-            f"{path} has version {content.get('version')}; this dfx reads up to {VERSION}",
+            f"{path} has version {content['version']}; this dfx reads up to {VERSION}",
             hint="upgrade dfx: pip install --upgrade dfx",
         )
     return content

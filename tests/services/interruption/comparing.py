@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dfx.models.initial import hash_file
+from dfx.digests import hash_file
 from dfx.records import EpochRecord, RunDetail, Status
 from dfx.tracking.store import RunStore
 

@@ -1,0 +1,381 @@
+"""What the files of one run tell of it, where the database does not.
+
+Its newest *last* checkpoint that can be read is the witness; see `dfx.services.testimony`. Its
+other files are taken as far as they belong to what that one says.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfx.condition import Finding, FoundAttempt, FoundRun
+from dfx.config import ExperimentConfig, load_config
+from dfx.digests import hash_file
+from dfx.errors import DfxError, WeightsError
+from dfx.evaluation.metrics import measure
+from dfx.models.weights import Weights, load_weights
+from dfx.records import CLASS_NAMES, CheckpointFile, EpochRecord, Evaluation, Status
+from dfx.services.configure import check_name
+from dfx.services.keeping import UNCALIBRATED_THRESHOLD
+from dfx.services.run_files import CHECKPOINT_NAME
+from dfx.services.testimony import (
+    describe_early_stop,
+    read_attempts,
+    read_epochs,
+    read_evaluations,
+    read_splits,
+    read_time,
+)
+from dfx.services.train import attempt_settings
+from dfx.training.checkpoint import read_checkpoint
+from dfx.training.selection import Selection
+
+_NO_TESTIMONY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What is raised where a file of the right kind says something else than expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A checkpoint by its name: who wrote it, and when in the run."""
+
+    path: Path
+    kind: str
+    epoch: int
+    step: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """The *last* checkpoint that is believed, and what it says."""
+
+    file: _File
+    about: Mapping[str, Any]
+    config: ExperimentConfig
+    epochs: tuple[EpochRecord, ...]
+    attempts: Mapping[int, FoundAttempt]
+    selection: Selection
+    epoch: int
+
+
+class Salvage:
+    """One run's folder.
+
+    Attributes:
+        passed_over: What is there and could not be used, as far as it was read.
+    """
+
+    def __init__(self, home: Path, directory: str) -> None:
+        self.passed_over: list[Finding] = []
+        self._home = home
+        self._directory = directory
+
+    def read(self) -> FoundRun | None:
+        """All that the files tell; None where no *last* checkpoint can be read."""
+        files = list(self._list_files())
+        lasts = sorted(
+            (file for file in files if file.kind == "last"),
+            key=lambda file: (file.attempt, file.epoch, file.step),
+            reverse=True,
+        )
+        witness: _Witness | None = None
+        kept: list[tuple[CheckpointFile, int]] = []
+        for file in lasts:
+            spoken = self._attempt(file.path, partial(_listen, file))
+            if spoken is None:
+                continue
+            if witness is None:
+                witness = spoken
+            elif not self._belongs(file, spoken, witness):
+                continue
+            kept.append((self._describe(file), file.attempt))
+        if witness is None:
+            return None
+        bests = self._read_bests(files, witness)
+        kept += [(replace(self._describe(file), step=w.step), file.attempt) for file, w in bests]
+        # As training records them: the best weights of an epoch before the state after it.
+        kept.sort(key=lambda each: (each[1], each[0].step, each[0].kind == "last", each[0].epoch))
+        return self._conclude(witness, kept)
+
+    def _list_files(self) -> Iterator[_File]:
+        for path in sorted((self._home / self._directory / "checkpoints").glob("*.pt")):
+            named = CHECKPOINT_NAME.fullmatch(path.name)
+            if named is None:
+                self._pass_over(path, "its name is not that of a checkpoint")
+                continue
+            yield _File(
+                path,
+                named["kind"],
+                int(named["epoch"]),
+                int(named["step"] or 0),
+                int(named["attempt"]),
+            )
+
+    def _attempt(self, path: Path, read: Callable[[], Any]) -> Any:
+        """What reading a file gives; None, and a finding, where it is not whole."""
+        try:
+            _check_whole(path)
+            return read()
+        except DfxError as error:
+            self._pass_over(path, error.message)
+        except _NO_TESTIMONY as error:
+            self._pass_over(path, f"it says something else than expected: {error!r}")
+        return None
+
+    def _pass_over(self, path: Path, reason: str) -> None:
+        name = path.relative_to(self._home).as_posix()
+        hint = "remove it, or put it back from a backup and adopt again"
+        self.passed_over.append(
+            Finding("passed over", None, name, reason.removeprefix(f"{path}: "), hint, False)
+        )
+
+    def _belongs(self, file: _File, spoken: _Witness, witness: _Witness) -> bool:
+        """Whether an older checkpoint is of the same run, and the newest went on from it."""
+        if spoken.about["run"]["uuid"] != witness.about["run"]["uuid"]:
+            self._pass_over(file.path, "it belongs to another run than the newest one here")
+            return False
+        later = [a for number, a in witness.attempts.items() if number > file.attempt]
+        starts = [attempt.start_step for attempt in later]
+        if file.step > min([*starts, witness.file.step]):
+            self._pass_over(file.path, "a later attempt went back behind it")
+            return False
+        return True
+
+    def _describe(self, file: _File) -> CheckpointFile:
+        return CheckpointFile(
+            kind="last" if file.kind == "last" else "best",
+            epoch=file.epoch,
+            step=file.step,
+            path=file.path.relative_to(self._home).as_posix(),
+            bytes=file.path.stat().st_size,
+            sha256=hash_file(file.path),
+        )
+
+    def _read_bests(self, files: Sequence[_File], witness: _Witness) -> list[tuple[_File, Weights]]:
+        finished = {record.epoch: record.attempt for record in witness.epochs}
+        found = []
+        for file in files:
+            if file.kind != "best" or finished.get(file.epoch) != file.attempt:
+                continue
+            weights = self._attempt(file.path, partial(load_weights, file.path))
+            if weights is None:
+                continue
+            if weights.run_uuid != witness.about["run"]["uuid"]:
+                self._pass_over(file.path, "it belongs to another run than the newest one here")
+                continue
+            found.append((file, weights))
+        return found
+
+    def _conclude(
+        self, witness: _Witness, checkpoints: Sequence[tuple[CheckpointFile, int]]
+    ) -> FoundRun:
+        about, run = witness.about, witness.about["run"]
+        gaps = []
+        status, message = _find_outcome(witness)
+        evaluations, lost = self._find_evaluations(witness)
+        if lost:
+            gaps.append(f"evaluations of epochs {', '.join(map(str, lost))}: no scores are there")
+        best = [file.epoch for file, _ in checkpoints if file.kind == "best"]
+        best_epoch = witness.selection.best_epoch
+        if best_epoch not in best and best_epoch is not None:
+            gaps.append(f"the best weights, of epoch {best_epoch}: no whole file of them is there")
+            best_epoch = max(best, default=None)
+        if witness.attempts:
+            gaps.append(
+                "what was recorded after its newest checkpoint"
+                f" ({read_time(about['written_at']):%Y-%m-%d %H:%M:%S} UTC): tags, notes,"
+                " evaluations"
+            )
+        else:
+            gaps.append(
+                "tags, notes, its attempts' processes and environments, and when they began and"
+                " ended: an earlier dfx has written its files"
+            )
+        begun = run if "config" in run else about
+        config = load_config(begun["config"], begun["config_version"])
+        return FoundRun(
+            uuid=run["uuid"],
+            experiment=run["experiment"],
+            number=run["number"],
+            directory=self._directory,
+            created_at=read_time(run["created_at"]),
+            config=config,
+            recipe_digest=run.get("recipe_digest", config.recipe_digest()),
+            weights=about["weights"],
+            splits=read_splits(about),
+            attempts=_find_attempts(witness, {a for _, a in checkpoints}, status, message),
+            epochs=witness.epochs,
+            checkpoints=tuple(checkpoints),
+            evaluations=tuple(evaluations),
+            best_epoch=best_epoch,
+            status=status,
+            message=message,
+            tags=tuple(run.get("tags", ())),
+            note=run.get("note"),
+            gaps=tuple(gaps),
+        )
+
+    def _find_evaluations(self, witness: _Witness) -> tuple[list[Evaluation], list[int]]:
+        """Those that the witness tells of, or else those whose scores are there.
+
+        Returns:
+            And the epochs whose weights were the best once, but whose scores are gone.
+        """
+        told = read_evaluations(witness.about)
+        if told is not None:
+            return [self._without_lost_scores(each) for each in told], []
+        found = []
+        digest = next((s.digest for s in read_splits(witness.about) if s.split == "val"), "")
+        for record in witness.epochs:
+            name = f"{self._directory}/val-e{record.epoch:04d}-a{record.attempt}.csv"
+            if (self._home / name).is_file():
+                score = self._attempt_scores(name, record.epoch, digest)
+                found += [score] if score else []
+        best = witness.selection.best_epoch
+        lost = [] if best is None or any(e.epoch == best for e in found) else [best]
+        return found, lost
+
+    def _without_lost_scores(self, evaluation: Evaluation) -> Evaluation:
+        name = evaluation.predictions
+        if name is None or (self._home / name).is_file():
+            return evaluation
+        return replace(evaluation, predictions=None)
+
+    def _attempt_scores(self, name: str, epoch: int, digest: str) -> Evaluation | None:
+        try:
+            return _score_again(self._home / name, name, epoch, digest)
+        except _NO_TESTIMONY as error:
+            self._pass_over(self._home / name, f"it holds no scores: {error!r}")
+            return None
+
+
+def _check_whole(path: Path) -> None:
+    """Accepts a file of torch whose parts are what was written, which torch itself does not check.
+
+    Raises:
+        WeightsError: Naming what is wrong.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise WeightsError(f"it is not whole: {error}") from None
+    if damaged:
+        raise WeightsError(f"it is damaged in {damaged}")
+
+
+def _listen(file: _File) -> _Witness:
+    """Reads a *last* checkpoint.
+
+    Raises:
+        DfxError: Where it cannot be read.
+        ValueError: Or another of `_NO_TESTIMONY`, where it says something else than expected.
+    """
+    content = read_checkpoint(file.path)
+    about = content["about"]
+    check_name(about["run"]["experiment"])
+    position = (content["position"]["epoch"], content["position"]["step"])
+    if position != (file.epoch, file.step):
+        raise ValueError(f"it is of epoch {position[0]}, step {position[1]}")
+    attempts = read_attempts(about)
+    if attempts and max(attempts) != file.attempt:
+        raise ValueError(f"it was written by attempt {max(attempts)}")
+    return _Witness(
+        file=file,
+        about=about,
+        config=load_config(about["config"], about["config_version"]),
+        epochs=read_epochs(about),
+        attempts=attempts,
+        selection=Selection(**content["selection"]),
+        epoch=position[0],
+    )
+
+
+def _find_outcome(witness: _Witness) -> tuple[Status, str | None]:
+    """How the run stands after its newest checkpoint, as far as that can be told."""
+    train, finished = witness.config.train, witness.epoch - 1
+    if finished >= train.epochs:
+        return Status.COMPLETED, None
+    is_between_epochs = bool(witness.epochs) and witness.epochs[-1].step == witness.file.step
+    if is_between_epochs and witness.selection.is_exhausted(train.early_stopping_patience):
+        waited = witness.selection.waited
+        return Status.COMPLETED, describe_early_stop(witness.config, finished, waited=waited)
+    return Status.INTERRUPTED, None
+
+
+def _find_attempts(
+    witness: _Witness, writers: set[int], status: Status, message: str | None
+) -> tuple[FoundAttempt, ...]:
+    """Those that the witness tells of, or that epochs and files name; the last ended as the run."""
+    newest = witness.file.attempt
+    numbers = {newest, *writers, *witness.attempts, *(e.attempt for e in witness.epochs)}
+    found = [
+        witness.attempts.get(number) or _guess_attempt(witness, number)
+        for number in sorted(numbers)
+    ]
+    if "written_at" in witness.about:
+        until = read_time(witness.about["written_at"])
+    else:
+        until = datetime.fromtimestamp(witness.file.path.stat().st_mtime, UTC)
+    last = found[-1]
+    until = max(until, last.started_at)
+    found[-1] = replace(last, heartbeat_at=until, ended_at=until, outcome=status, message=message)
+    return tuple(found)
+
+
+def _guess_attempt(witness: _Witness, number: int) -> FoundAttempt:
+    """What epochs tell of an attempt that is nowhere described."""
+    own = [record for record in witness.epochs if record.attempt == number]
+    before = [record for record in witness.epochs if record.attempt < number]
+    created = read_time(witness.about["run"]["created_at"])
+    started = before[-1].finished_at if before else created
+    return FoundAttempt(
+        number=number,
+        process=None,
+        settings=attempt_settings(witness.config),
+        environment={},
+        start_step=before[-1].step if before else 0,
+        started_at=started,
+        heartbeat_at=own[-1].finished_at if own else started,
+        ended_at=None,
+        outcome=Status.LOST,
+        message=None,
+    )
+
+
+def _score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
+    """The evaluation that scores of the validation images come to.
+
+    Raises:
+        ValueError: Or another of `_NO_TESTIMONY`, where they are none.
+    """
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = np.array([CLASS_NAMES.index(row["truth"]) for row in rows], dtype=np.int64)
+    scores = np.array([float(row["p_deepfake"]) for row in rows], dtype=np.float64)
+    metrics = measure(labels, scores, threshold=UNCALIBRATED_THRESHOLD)
+    return Evaluation(
+        epoch=epoch,
+        split="val",
+        dataset_digest=digest,
+        threshold=UNCALIBRATED_THRESHOLD,
+        accuracy=metrics.accuracy,
+        precision=metrics.precision,
+        recall=metrics.recall,
+        f1=metrics.f1,
+        auc=metrics.auc,
+        average_precision=metrics.average_precision,
+        loss=metrics.loss,
+        confusion=metrics.confusion,
+        predictions=name,
+        created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
