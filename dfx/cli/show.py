@@ -25,7 +25,7 @@ def show(
     from dfx.display.formats import emit
     from dfx.display.run_document import run_document
     from dfx.display.run_page import run_page
-    from dfx.services.compare import show_run
+    from dfx.services.show import show_run
 
     shown = show_run(run, home)
     if shown.reason:
