@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dfx.display.figures import format_count, format_digest, format_percent
+from dfx.display.confusion import confusion_table
+from dfx.display.figures import format_digest
 from dfx.display.table import facts
-from dfx.records import LABELS, Confusion, Evaluation
+from dfx.records import Evaluation
 
 _METRICS = (
     ("accuracy", "accuracy"),
@@ -32,26 +33,6 @@ def metrics_table(evaluation: Evaluation) -> Table:
         pairs.append((heading, shown))
     pairs.append(("threshold", Text(f"{evaluation.threshold:.4g}")))
     return facts(pairs)
-
-
-def confusion_table(confusion: Confusion) -> Table:
-    """Counts and row percentages: a row is the truth, a column the verdict."""
-    real, deepfake = LABELS
-    table = Table(title="Confusion matrix", title_justify="left", title_style="bold")
-    table.add_column(Text("truth \\ verdict"), style="bold", no_wrap=True)
-    for heading in (real, deepfake, "images"):
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for label, counts, right in (
-        (real, (confusion.tn, confusion.fp), 0),
-        (deepfake, (confusion.fn, confusion.tp), 1),
-    ):
-        total = sum(counts)
-        cells = [
-            _share(count, total, style="green" if column == right else "red")
-            for column, count in enumerate(counts)
-        ]
-        table.add_row(Text(label), *cells, Text(format_count(total)))
-    return table
 
 
 def evaluation_report(evaluation: Evaluation, *, title: str) -> RenderableType:
@@ -92,9 +73,3 @@ def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]
         "predictions": evaluation.predictions,
         "created_at": evaluation.created_at,
     }
-
-
-def _share(count: int, total: int, *, style: str) -> Text:
-    if not total:
-        return Text("0  undefined", style="dim")
-    return Text(f"{format_count(count)}  {format_percent(count / total):>7}", style=style)

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
+from dfx.display.confusion import confusion_table
 from dfx.display.evaluation import (
-    confusion_table,
     evaluation_document,
     evaluation_report,
     metrics_table,
@@ -23,38 +22,6 @@ def test_report_looks_as_kept(
     golden: Callable[[str, str], None],
 ) -> None:
     golden("evaluation", render(evaluation_report(evaluation, title="b4-baseline/2"), 80))
-
-
-def test_rows_are_the_truth_and_columns_the_verdict(
-    render: Callable[[RenderableType, int], str],
-) -> None:
-    """A deepfake called real stands in the row of deepfakes, under Real."""
-    text = render(confusion_table(Confusion(tn=3, fp=1, fn=6, tp=2)), 80)
-    (real,) = [line for line in text.splitlines() if "75.0 %" in line and " 3 " in line]
-    (deepfake,) = [line for line in text.splitlines() if " 6 " in line]
-
-    assert real.replace("│", " ").split() == ["Real", "3", "75.0", "%", "1", "25.0", "%", "4"]
-    assert deepfake.replace("│", " ").split() == [
-        "Deepfake",
-        "6",
-        "75.0",
-        "%",
-        "2",
-        "25.0",
-        "%",
-        "8",
-    ]
-
-
-def test_right_verdicts_are_green_and_wrong_ones_red() -> None:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=True, color_system="standard", width=80)
-    console.print(confusion_table(Confusion(tn=3, fp=1, fn=6, tp=2)))
-
-    for right in ("3   75.0 %", "2   25.0 %"):
-        assert f"\x1b[32m{right}" in file.getvalue()
-    for wrong in ("1   25.0 %", "6   75.0 %"):
-        assert f"\x1b[31m{wrong}" in file.getvalue()
 
 
 def test_undefined_is_said_and_never_zero(
