@@ -25,7 +25,11 @@ def confusion_table(confusion: Confusion) -> Table:
     """
     real, deepfake = LABELS
     table = Table(
-        title="Confusion matrix", title_justify="left", title_style="bold", padding=0, pad_edge=False
+        title="Confusion matrix",
+        title_justify="left",
+        title_style="bold",
+        padding=0,
+        pad_edge=False,
     )
     table.add_column(_padded(Text("truth \\ verdict")), style="bold", no_wrap=True)
     for heading in (real, deepfake, "images"):

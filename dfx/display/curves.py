@@ -196,7 +196,7 @@ def format_ticks(ticks: Sequence[float]) -> list[str]:
 
 
 def _spread(columns: Sequence[int]) -> list[tuple[int, int]]:
-    """Those of the places that get a number: every one, or every second, fifth, tenth, …"""
+    """Places that get a number: every one, or every second, fifth or tenth, and the last."""
     last = len(columns) - 1
     room = max(1, columns[-1] - columns[0] + 1)
     apart = len(str(len(columns))) + 3

@@ -10,11 +10,12 @@ from typing import Any
 from dfx.data.sample import write_sample
 from dfx.messages import Counting, Message, Notice, RunFinished
 from dfx.records import Evaluation, LeaderboardGroup, Prediction, Status
-from dfx.services.compare import compare_runs, show_run
+from dfx.services.compare import compare_runs
 from dfx.services.configure import configure, find_file
 from dfx.services.home import open_store
 from dfx.services.predict import load_detector, predict
 from dfx.services.resume import resume_run
+from dfx.services.show import show_run
 from dfx.services.train import start_run
 
 DEVICE = "cpu"

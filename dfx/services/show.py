@@ -45,9 +45,7 @@ def show_run(reference: str, home: Path | None) -> ShownRun:
         place = find_artefact_home(store, detail.run)
     if place is None:
         return ShownRun(detail, None, None, choice.reason)
-    return ShownRun(
-        detail, place / detail.run.directory, _measure(detail, place), choice.reason
-    )
+    return ShownRun(detail, place / detail.run.directory, _measure(detail, place), choice.reason)
 
 
 def _measure(detail: RunDetail, home: Path) -> dict[str, int | None]:

@@ -23,7 +23,12 @@ def test_page_looks_as_kept(
 ) -> None:
     sizes = {file.path: file.bytes for file in detail.checkpoints}
     sizes |= {"b4-baseline/2/log.csv": 512, "b4-baseline/2/predictions-val.csv": None}
-    text = render(run_page(detail, FOLDER, sizes=sizes), width)
+    noted = replace(
+        detail.run,
+        tags=("candidate", "night"),
+        note="Cropped by hand.\nSee also seed 8.",
+    )
+    text = render(run_page(replace(detail, run=noted), FOLDER, sizes=sizes), width)
 
     assert max(map(len, text.splitlines())) <= width
     golden(f"show-{width}", text)
@@ -44,19 +49,60 @@ def test_every_key_is_there_and_only_what_differs_is_marked(
 
     for key in KINDS:
         assert f"{key.partition('.')[2]}=" in text
-    assert text.count("*") - text.count("* best") == 4
+    assert text.count("*") - text.count("* best") - 2 == 4
     assert "*seed=7" in text
     assert "*root='my faces'" in text
     assert "*pretrained=false" in text
 
 
-def test_an_attempt_says_what_it_ran_with_where_that_is_another_thing(
+def test_an_attempt_says_what_was_new_with_it(
     detail: RunDetail, render: Callable[[RenderableType, int], str]
 ) -> None:
-    text = render(run_page(detail, FOLDER), 80)
+    """Settings, code, environment and packages, and nothing that is as it was."""
+    first, second = detail.attempts
+    packages = {"timm": "1.0.9", "torch": "2.6.0"}
+    code = {"revision": "0123abcd", "branch": "main", "patch": None}
+    same = {"dfx": "0.1.0", "packages": packages, "code": code}
+    first = replace(first, environment=same)
+    for changes, words in (
+        ({}, "attempt 2 with data.workers=2 (was 4)\n"),
+        ({"code": {**code, "revision": "4567"}}, "code.revision=4567 (was 0123abcd)\n"),
+        ({"code": {**code, "patch": "sha256:" + "ab" * 32}}, "code.patch=sha256:abababababab…"),
+        ({"packages": {**packages, "timm": "1.1"}}, "; packages.timm=1.1 (was 1.0.9)\n"),
+        ({"cuda": "12.8"}, "; cuda=12.8 (was none)\n"),
+        ({"command": ["dfx", "resume"]}, "attempt 2 with data.workers=2 (was 4)\n"),
+    ):
+        second = replace(second, environment={**same, **changes})
+        text = render(run_page(replace(detail, attempts=(first, second)), FOLDER), 140)
+        assert words in text
+        assert "attempt 1 with" not in text
 
-    assert "attempt 2 with data.workers=2\n" in text
-    assert "attempt 1 with" not in text
+
+def test_attempts_that_had_all_in_common_say_nothing(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    attempts = (detail.attempts[0], replace(detail.attempts[0], number=2))
+
+    assert "attempt 2 with" not in render(run_page(replace(detail, attempts=attempts), FOLDER), 140)
+
+
+def test_files_that_are_elsewhere_are_not_said_to_be_gone(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    text = render(run_page(detail, None), 100)
+
+    assert "folder    elsewhere: /srv/faces/runs/b4-baseline/2 on gpu-box\n" in text
+    assert "They are elsewhere; the sizes are those recorded.\n" in text
+    assert "gone" not in text
+
+
+def test_sizes_have_a_total(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    sizes = {"b4-baseline/2/a.pt": 3_000_000, "b4-baseline/2/b.pt": 400_000, "c": None}
+    lines = render(run_page(detail, FOLDER, sizes=sizes), 100).splitlines()
+
+    assert lines[-1] == "  total  3.4 MB"
 
 
 def test_without_sizes_the_checkpoints_are_listed_as_recorded(
