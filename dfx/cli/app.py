@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, demo, predict, resume, run, show
+from dfx.cli import compare, data, demo, diff, log, predict, resume, run, show
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
@@ -27,6 +27,8 @@ app.command()(run.run)
 app.command()(resume.resume)
 app.command()(compare.compare)
 app.command()(show.show)
+app.command()(diff.diff)
+app.command()(log.log)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dfx.display.confusion import confusion_table
-from dfx.display.figures import format_digest
-from dfx.display.table import facts
+from dfx.display.figures import format_digest, format_score
+from dfx.display.table import Column, FoldingTable, facts
 from dfx.records import Evaluation
 
 _METRICS = (
@@ -48,6 +49,37 @@ def evaluation_report(evaluation: Evaluation, *, title: str) -> RenderableType:
         metrics_table(evaluation),
         confusion_table(evaluation.confusion),
     )
+
+
+def evaluations_table(evaluations: Sequence[Evaluation]) -> FoldingTable:
+    """One line an evaluation.
+
+    Where the terminal is too narrow, these columns are left out, in this order: avg precision,
+    precision, recall, F1, data.
+    """
+    columns = (
+        Column("epoch", right=True),
+        Column("split"),
+        Column("accuracy", right=True),
+        Column("loss", right=True),
+        Column("AUC", right=True),
+        Column("F1", right=True, drop=4),
+        Column("precision", right=True, drop=2),
+        Column("recall", right=True, drop=3),
+        Column("avg precision", right=True, drop=1),
+        Column("data", drop=5),
+    )
+    rows = [
+        [
+            str(e.epoch),
+            e.split,
+            *map(format_score, (e.accuracy, e.loss, e.auc, e.f1, e.precision, e.recall)),
+            format_score(e.average_precision),
+            format_digest(e.dataset_digest),
+        ]
+        for e in evaluations
+    ]
+    return FoldingTable(columns, rows)
 
 
 def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dfx.display.attempts import attempts_report
 from dfx.display.console import printable
 from dfx.display.curves import Curves
 from dfx.display.epochs import epochs_table
-from dfx.display.evaluation import evaluation_report
+from dfx.display.evaluation import evaluation_report, evaluations_table
 from dfx.display.figures import (
     ABSENT,
     format_count,
@@ -201,14 +201,18 @@ def _epochs(detail: RunDetail) -> RenderableType:
 
 
 def _evaluations(detail: RunDetail) -> RenderableType:
-    if not detail.evaluations:
-        return _none("none yet")
+    """Those of the best epoch in full; the others, whose weights are gone or passed, in a line."""
+    best = [e for e in detail.evaluations if e.epoch == detail.run.best_epoch]
+    others = [e for e in detail.evaluations if e.epoch != detail.run.best_epoch]
     parts: list[RenderableType] = []
-    for evaluation in detail.evaluations:
+    for evaluation in best:
         title = f"{evaluation.split} at epoch {evaluation.epoch}"
-        parts += [Text()] if parts else []
-        parts.append(evaluation_report(evaluation, title=title))
-    return Group(*parts)
+        parts += [evaluation_report(evaluation, title=title), Text()]
+    if others:
+        parts += [Text("At other epochs", style="bold"), evaluations_table(others)]
+    else:
+        parts = parts[:-1]
+    return Group(*parts) if parts else _none("none yet")
 
 
 def _files(
