@@ -29,6 +29,9 @@ _GAP = 4
 _SPARSE = 4
 """Columns an epoch from which each is marked."""
 
+_FLAT = 1e-4
+"""Values that are relatively closer than this are drawn as equal ones."""
+
 _TRAIN, _VALIDATION, _BEST = "magenta", "cyan", "bold green"
 _STAR = "*"
 
@@ -174,7 +177,7 @@ def nice_ticks(values: Sequence[float], count: int = 4) -> list[float]:
     [0.45, 0.5, 0.55]
     """
     low, high = min(values), max(values)
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
+    if high - low <= _FLAT * max(abs(low), abs(high)):
         low, high = (low * 0.9, high * 1.1) if low else (0.0, 1.0)
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
