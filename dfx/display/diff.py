@@ -65,9 +65,11 @@ def diff_page(difference: RunDifference, *, patch: bool) -> RenderableType:
     """
     d = difference
     parts: list[RenderableType] = [
-        _head("A", d.a, d.epochs[0], d.attempts[0]),
-        _head("B", d.b, d.epochs[1], d.attempts[1]),
+        _head("A", d.a, d.epochs[0]),
+        _head("B", d.b, d.epochs[1]),
     ]
+    if max(d.attempts) > 1:
+        parts.append(_same("Code and environment are those of the latest attempts."))
     parts += _section("Configuration", _settings(d))
     parts += _section("Code", _code(d, patch=patch))
     parts += _section("Environment", _environment(d))
@@ -77,13 +79,11 @@ def diff_page(difference: RunDifference, *, patch: bool) -> RenderableType:
     return Group(*parts)
 
 
-def _head(side: str, run: Run, epochs: int, attempts: int) -> Text:
+def _head(side: str, run: Run, epochs: int) -> Text:
     best = "" if run.best_epoch is None else f", best {run.best_epoch}"
     plural = "" if epochs == 1 else "s"
     text = Text.assemble((f"{side}  ", "bold"), (printable(run.name), "bold"), "  ")
     text.append_text(status_text(run.status)).append(f", {epochs} epoch{plural}{best}")
-    if attempts > 1:
-        text.append(f", code and environment of attempt {attempts}")
     text.overflow = "fold"
     return text
 

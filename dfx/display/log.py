@@ -43,8 +43,7 @@ def log_line(entry: LogEntry, width: int) -> Text:
     if entry.superseded_by is None:
         line = epoch_line(message, width - _TIME_WIDTH)
         return Text.assemble((when, "dim"), (line, "green" if entry.is_best else ""))
-    # Said in full: without it the same epoch would stand there twice.
-    note = f"  (attempt {entry.superseded_by} did it again)"
+    note = f"  (superseded by attempt {entry.superseded_by})"
     return Text(when + epoch_line(message, width - _TIME_WIDTH - len(note)) + note, style="dim")
 
 
