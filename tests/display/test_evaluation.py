@@ -10,6 +10,7 @@ from dfx.display.confusion import confusion_table
 from dfx.display.evaluation import (
     evaluation_document,
     evaluation_report,
+    evaluations_table,
     metrics_table,
 )
 from dfx.display.formats import to_json
@@ -64,3 +65,28 @@ def test_document_has_the_documented_keys(evaluation: Evaluation) -> None:
         "created_at",
     ]
     assert tuple(document[name] for name in ("tn", "fp", "fn", "tp")) == (1110, 90, 120, 1080)
+
+
+def test_many_evaluations_have_a_line_each(
+    evaluation: Evaluation, render: Callable[[RenderableType, int], str]
+) -> None:
+    """Columns leave in the docstring's order as the terminal narrows."""
+    table = evaluations_table([evaluation, replace(evaluation, split="test", epoch=3, auc=None)])
+    order = []
+    for width in range(140, 20, -1):
+        wide, narrow = (
+            [table.columns[i].heading for i in table.fitting(w)] for w in (width, width - 1)
+        )
+        order += [heading for heading in wide if heading not in narrow]
+
+    assert order == ["avg precision", "precision", "recall", "F1", "data"]
+    assert render(table, 100).splitlines()[1:] == [
+        (
+            "    2  val      0.9125  0.2213  0.9731  0.9136     0.9250  0.9024         0.9688"
+            "  sha256:9f2c…"
+        ),
+        (
+            "    3  test     0.9125  0.2213       –  0.9136     0.9250  0.9024         0.9688"
+            "  sha256:9f2c…"
+        ),
+    ]

@@ -96,6 +96,21 @@ def test_files_that_are_elsewhere_are_not_said_to_be_gone(
     assert "gone" not in text
 
 
+def test_only_evaluations_of_the_best_epoch_are_shown_in_full(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    (best,) = detail.evaluations
+    earlier = replace(best, epoch=1, accuracy=0.8125)
+    by_hand = replace(best, split="test")
+    several = replace(detail, evaluations=(earlier, best, by_hand))
+    text = render(run_page(several, FOLDER), 100)
+
+    assert text.count("Confusion matrix") == 2
+    assert text.index("val at epoch 2") < text.index("test at epoch 2")
+    assert "      1  val      0.8125" in text
+    assert "At other epochs" not in render(run_page(detail, FOLDER), 100)
+
+
 def test_sizes_have_a_total(
     detail: RunDetail, render: Callable[[RenderableType, int], str]
 ) -> None:
