@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -86,6 +87,11 @@ class Curves:
             for lines in plots:
                 yield from lines
         yield self._legend(signs, each)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Of both plots beside each other, where there is room for them."""
+        width = min(2 * _WIDEST + _GAP, options.max_width)
+        return Measurement(width, width)
 
     def _is_sparse(self, width: int) -> bool:
         return width >= _SPARSE * len(self._epochs)

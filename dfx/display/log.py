@@ -32,6 +32,7 @@ _STYLES = {
     "lost": "bold yellow",
 }
 _TIME_WIDTH = 21
+_MARK_WIDTH = len("  * best")
 
 
 def log_line(entry: LogEntry, width: int) -> Text:
@@ -41,7 +42,9 @@ def log_line(entry: LogEntry, width: int) -> Text:
         return Text.assemble((when, "dim"), (_describe(entry), _STYLES[entry.event]))
     message = EpochFinished(entry.epoch, entry.epochs, improved=entry.is_best)
     if entry.superseded_by is None:
-        line = epoch_line(message, width - _TIME_WIDTH)
+        # Lines that are not the best leave its mark free, so that all of a log look alike.
+        room = width - _TIME_WIDTH - (0 if entry.is_best else _MARK_WIDTH)
+        line = epoch_line(message, room)
         return Text.assemble((when, "dim"), (line, "green" if entry.is_best else ""))
     note = f"  (superseded by attempt {entry.superseded_by})"
     return Text(when + epoch_line(message, width - _TIME_WIDTH - len(note)) + note, style="dim")

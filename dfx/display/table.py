@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -48,6 +49,11 @@ class FoldingTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.table(self.fitting(options.max_width))
 
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Its own width: without it, what it stands in would be filled up to the edge."""
+        width = min(self.width, options.max_width)
+        return Measurement(width, width)
+
     @property
     def width(self) -> int:
         """Terminal columns that all of it takes."""
@@ -79,10 +85,14 @@ class FoldingTable:
         return table
 
     def _width(self, shown: Iterable[int]) -> int:
+        # An empty column takes one too.
         widths = [
             max(
-                cell_len(text)
-                for text in (self.columns[i].heading, *(r[i].plain for r in self.rows))
+                1,
+                *(
+                    cell_len(text)
+                    for text in (self.columns[i].heading, *(r[i].plain for r in self.rows))
+                ),
             )
             for i in shown
         ]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from dfx.config import KINDS
 from dfx.display.run_page import run_page
@@ -156,3 +157,11 @@ def test_names_and_messages_are_shown_verbatim(
     assert r"[bold]cannot[/bold] write \x1b[31m/d/[a]\x1b[0m" in text
     assert "/w/[b4].pth" in text
     assert "/srv/[runs]/ü" in text
+
+
+def test_nothing_is_filled_up_to_the_edge(detail: RunDetail) -> None:
+    """Off a terminal, where lines may be as long as they need to be."""
+    file = io.StringIO()
+    Console(file=file, width=1000, color_system=None).print(run_page(detail, FOLDER))
+
+    assert max(map(len, file.getvalue().splitlines())) <= 140
