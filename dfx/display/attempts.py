@@ -16,7 +16,7 @@ from dfx.display.figures import ABSENT, format_count, format_digest, format_time
 from dfx.display.settings import format_value
 from dfx.display.status import status_text
 from dfx.display.table import Cell, Column, FoldingTable
-from dfx.records import Attempt
+from dfx.records import Attempt, Status
 
 _DIGEST_LENGTH = 12
 _PACKAGES_SHOWN = 5
@@ -31,8 +31,10 @@ _COLUMNS = (
 )
 
 
-def attempts_report(attempts: Sequence[Attempt]) -> RenderableType:
+def attempts_report(attempts: Sequence[Attempt], status: Status) -> RenderableType:
     """One line an attempt; under the table, why each ended and what was new with it.
+
+    The status is that of the run: an attempt that has not ended is running or lost.
 
     Where the terminal is too narrow, these columns are left out, in this order: process, ended,
     from step.
@@ -45,15 +47,17 @@ def attempts_report(attempts: Sequence[Attempt]) -> RenderableType:
         if attempt.message
     ]
     news = [line for before, after in pairwise(attempts) for line in _news(before, after)]
-    return Group(FoldingTable(_COLUMNS, map(_cells, attempts)), *messages, *news)
+    rows = [_cells(attempt, attempt.outcome) for attempt in attempts[:-1]]
+    rows.append(_cells(attempts[-1], attempts[-1].outcome or status))
+    return Group(FoldingTable(_COLUMNS, rows), *messages, *news)
 
 
-def _cells(attempt: Attempt) -> list[Cell]:
+def _cells(attempt: Attempt, outcome: Status | None) -> list[Cell]:
     return [
         str(attempt.number),
         format_time(attempt.started_at),
         ABSENT if attempt.ended_at is None else format_time(attempt.ended_at),
-        ABSENT if attempt.outcome is None else status_text(attempt.outcome),
+        ABSENT if outcome is None else status_text(outcome),
         format_count(attempt.start_step),
         f"{attempt.process.pid} on {attempt.process.host}",
     ]

@@ -72,6 +72,9 @@ def diff_page(difference: RunDifference, *, patch: bool) -> RenderableType:
         parts.append(_same("Code and environment are those of the latest attempts."))
     parts += _section("Configuration", _settings(d))
     parts += _section("Code", _code(d, patch=patch))
+    if patch and d.code.text:
+        # Not in the section: what is set in is cut off at the edge.
+        parts += [Text(), _patch_text(d.code.text)]
     parts += _section("Environment", _environment(d))
     parts += _section("Initial weights", _weights(d))
     parts += _section("Data", _data(d.data))
@@ -125,12 +128,7 @@ def _code(d: RunDifference, *, patch: bool) -> Iterator[RenderableType]:
         yield Text()
         yield Text("Uncommitted changes, lines added and removed", style="bold")
         yield FoldingTable(_sides("file"), map(_patched, code.files))
-    if code.text is None:
-        return
-    if patch:
-        yield Text()
-        yield _patch_text(code.text)
-    elif code.text:
+    if code.text and not patch:
         yield _same("line by line with --patch")
 
 

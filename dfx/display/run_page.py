@@ -61,7 +61,7 @@ def run_page(
     """
     run = detail.run
     parts: list[RenderableType] = [*_head(detail, folder, home)]
-    parts += _section("Attempts", attempts_report(detail.attempts))
+    parts += _section("Attempts", attempts_report(detail.attempts, run.status))
     parts += _section("Configuration", _configuration(run.config))
     parts += _section("Data", _data(run.data))
     parts += _section("Initial weights", _pairs(run.weights))
@@ -91,7 +91,8 @@ def _head(detail: RunDetail, folder: Path | None, home: Path | None) -> Iterator
         pairs.append(("tags", "  ".join(run.tags)))
     command = continuation(run.name, run.status, home)
     if command is not None:
-        pairs.append(("continue", command))
+        there = "" if folder is not None else f"  (on {run.host})"
+        pairs.append(("continue", command + there))
     for name, value in pairs:
         yield unbroken(Text(f"{name:<10}", "bold"), value)
     if run.note is not None:

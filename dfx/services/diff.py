@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -175,8 +176,8 @@ def _find_manifest(home: Path | None, summary: SplitSummary) -> dict[str, str] |
         data = gzip.decompress((home / ".images" / f"{name}.csv.gz").read_bytes())
     except (OSError, EOFError, zlib.error):
         return None
-    lines = data.decode("utf-8", "surrogateescape").split("\n")
-    return {row["path"]: row["sha256"] for row in csv.DictReader(lines)}
+    text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
+    return {row["path"]: row["sha256"] for row in csv.DictReader(text)}
 
 
 def compare_images(a: Mapping[str, str], b: Mapping[str, str]) -> ImageDifference:

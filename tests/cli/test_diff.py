@@ -49,8 +49,8 @@ def test_two_runs_are_told_apart(dfx: Command, two_runs: Path) -> None:
     assert [split["changes"] for split in document["data"]] == [[], []]
     assert document["is_same_validation"]
     assert "+B" not in page
-    assert "  -b" in [line.rstrip() for line in patch.splitlines()]
-    assert "  +B" in [line.rstrip() for line in patch.splitlines()]
+    assert "-b" in patch.splitlines()
+    assert "+B" in patch.splitlines()
     (row,) = [r for r in csv.DictReader(io.StringIO(rows)) if r["key"] == "uncommitted changes"]
     assert row["difference"].endswith("\n-b\n+B")
 

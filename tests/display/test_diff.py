@@ -131,6 +131,16 @@ def test_a_patch_has_its_colours_and_cannot_steer_the_terminal(difference: RunDi
     assert "\x1b[32m+b\\x1b[2J\x1b[0m" in file.getvalue()
 
 
+def test_lines_of_a_patch_are_never_cut_or_broken(
+    difference: RunDifference, render: Callable[[RenderableType, int], str]
+) -> None:
+    long = "+" + "x" * 300
+    code = replace(difference.code, text=f"{PATCH}\n{long}")
+    text = render(diff_page(replace(difference, code=code), patch=True), 60)
+
+    assert long in text.splitlines()
+
+
 def test_scores_on_different_images_say_so(
     difference: RunDifference, render: Callable[[RenderableType, int], str]
 ) -> None:

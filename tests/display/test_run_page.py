@@ -93,6 +93,7 @@ def test_files_that_are_elsewhere_are_not_said_to_be_gone(
     text = render(run_page(detail, None), 100)
 
     assert "folder    elsewhere: /srv/faces/runs/b4-baseline/2 on gpu-box\n" in text
+    assert "continue  dfx resume b4-baseline/2  (on gpu-box)\n" in text
     assert "They are elsewhere; the sizes are those recorded.\n" in text
     assert "gone" not in text
 
@@ -165,3 +166,15 @@ def test_nothing_is_filled_up_to_the_edge(detail: RunDetail) -> None:
     Console(file=file, width=1000, color_system=None).print(run_page(detail, FOLDER))
 
     assert max(map(len, file.getvalue().splitlines())) <= 140
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.LOST])
+def test_an_attempt_that_has_not_ended_stands_as_its_run_does(
+    detail: RunDetail, render: Callable[[RenderableType, int], str], status: Status
+) -> None:
+    attempts = (detail.attempts[0],)
+    run = replace(detail.run, status=status)
+    text = render(run_page(replace(detail, run=run, attempts=attempts), FOLDER), 100)
+    (line,) = [line for line in text.splitlines() if line.startswith("  1  2026")]
+
+    assert line.split()[-5:] == [status.value, "0", "4711", "on", "atelier"]
