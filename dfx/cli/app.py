@@ -17,8 +17,10 @@ from dfx.cli import (
     data,
     db,
     demo,
+    diff,
     doctor,
     gc,
+    log,
     note,
     predict,
     rename,
@@ -45,6 +47,8 @@ app.command()(run.run)
 app.command()(resume.resume)
 app.command()(compare.compare)
 app.command()(show.show)
+app.command()(diff.diff)
+app.command()(log.log)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.command()(doctor.doctor)

@@ -34,6 +34,6 @@ def show(
         format_,
         table=run_page(shown.detail, shown.folder, sizes=shown.sizes, home=home),
         rows=epoch_rows(shown.detail.epochs),
-        document=run_document(shown.detail),
+        document=run_document(shown.detail, shown.folder, sizes=shown.sizes),
         columns=EPOCH_COLUMNS,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -51,6 +52,11 @@ class FoldingTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self.fitting(options.max_width)
         yield self.table(shown, fold=self._width(shown) > options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Its own width: without it, what it stands in would be filled up to the edge."""
+        width = min(self.width, options.max_width)
+        return Measurement(width, width)
 
     @property
     def width(self) -> int:
@@ -102,7 +108,7 @@ class FoldingTable:
 
     def _natural(self, index: int) -> int:
         texts = (self.columns[index].heading, *(row[index].plain for row in self.rows))
-        return max(map(cell_len, texts))
+        return max(1, *map(cell_len, texts))  # an empty column takes one too
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Table:

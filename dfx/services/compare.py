@@ -12,9 +12,9 @@ from dfx.errors import ConfigError, NotFoundError
 from dfx.leaderboard import ACCURACY, METRICS, Leaderboard, LeaderboardGroup, Metric, RankedRun
 from dfx.records import RunSummary, Standing, Status
 from dfx.services.columns import Order, parse_columns, parse_metric, parse_order
-from dfx.services.differences import find_common, find_differing, group_by_recipe
 from dfx.services.home import find_home, open_store
 from dfx.services.ranking import add_interval, rank_by_validation_set
+from dfx.services.recipes import find_common, find_differing, group_by_recipe
 from dfx.services.significance import compare_predictions
 from dfx.services.where import Condition, parse_condition
 from dfx.tracking.store import RunStore

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, select
 
+from dfx.history import RunHistory
 from dfx.records import (
     CheckpointFile,
     CheckpointKind,
@@ -132,6 +133,15 @@ class RunReader:
         """
         with database.reading(self._engine) as session:
             return queries.get_detail(session, run_id, self._here)
+
+    def get_history(self, run_id: int) -> RunHistory:
+        """One run with all that ever happened to it, also what no longer stands.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.reading(self._engine) as session:
+            return queries.get_history(session, run_id, self._here)
 
     def list_checkpoints(
         self,
