@@ -31,7 +31,7 @@ def test_an_environment_is_flat_and_has_neither_code_nor_packages() -> None:
             "torch": "2.6.0",
             "card": {"name": "RTX 4070 Ti", "memory": 12},
             "command": ["dfx", "run"],
-            "folder": "/work",
+            "folder": "/srv/faces",
             "packages": {"timm": "1.0.9"},
             "code": {"revision": "0123", "patch": None},
         }

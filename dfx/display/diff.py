@@ -120,8 +120,9 @@ def _code(d: RunDifference, *, patch: bool) -> Iterator[RenderableType]:
         yield _same(f"same code: {_describe_code(code)}")
         return
     yield FoldingTable(_sides(""), [_cells(change) for change in code.changes])
-    if code.a.get("patch") == code.b.get("patch") is not None:
-        yield _same("same uncommitted changes")
+    if code.a and code.b and code.a.get("patch") == code.b.get("patch"):
+        is_clean = code.a.get("patch") is None
+        yield _same("nothing uncommitted in either" if is_clean else "same uncommitted changes")
     for note in code.notes:
         yield Text(printable(note), style="yellow", overflow="fold")
     if code.files:

@@ -87,16 +87,19 @@ def _head(detail: RunDetail, folder: Path | None, home: Path | None) -> Iterator
         ("recipe", format_digest(run.recipe_digest, _DIGEST_LENGTH)),
         ("folder", _place(run) if folder is None else str(folder)),
     ]
-    if run.tags:
-        pairs.append(("tags", "  ".join(run.tags)))
     command = continuation(run.name, run.status, home)
     if command is not None:
         there = "" if folder is not None else f"  (on {run.host})"
         pairs.append(("continue", command + there))
     for name, value in pairs:
         yield unbroken(Text(f"{name:<10}", "bold"), value)
+    words: list[tuple[str, Cell]] = []
+    if run.tags:
+        words.append((f"{'tags':<8}", "  ".join(run.tags)))
     if run.note is not None:
-        yield Constrain(facts([(f"{'note':<8}", _lines(run.note))]), _TEXT_WIDTH)
+        words.append((f"{'note':<8}", _lines(run.note)))
+    if words:
+        yield Constrain(facts(words), _TEXT_WIDTH)
 
 
 def _place(run: Run) -> str:

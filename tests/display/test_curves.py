@@ -98,7 +98,7 @@ def test_the_last_epoch_and_the_first_have_their_numbers(
     render: Callable[[RenderableType, int], str],
 ) -> None:
     """And numbers do not touch."""
-    for count in range(1, 300):
+    for count in (*range(1, 60), 99, 100, 150, 999):
         numbers = render(Curves(_epochs(count), None), 80).splitlines()[11].split()
         assert numbers[0] == "1"
         assert numbers[-1] == str(count)

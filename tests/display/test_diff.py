@@ -184,17 +184,23 @@ def test_code_that_cannot_be_told_apart_says_why(
     )
 
 
-def test_the_same_uncommitted_changes_on_another_revision_say_so(
-    difference: RunDifference, render: Callable[[RenderableType, int], str]
+@pytest.mark.parametrize(
+    ("digest", "words"),
+    [("sha256:" + "ab" * 32, "same uncommitted changes"), (None, "nothing uncommitted in either")],
+)
+def test_uncommitted_changes_that_are_the_same_on_another_revision_say_so(
+    difference: RunDifference,
+    render: Callable[[RenderableType, int], str],
+    digest: str | None,
+    words: str,
 ) -> None:
-    code = difference.code
-    other = replace(
-        code, a=code.b, changes=(Change("revision", "0" * 40, "1" * 40),), files=(), text=None
-    )
+    a = {"revision": "0" * 40, "branch": "main", "patch": digest}
+    b = {**a, "revision": "1" * 40}
+    changes = (Change("revision", a["revision"], b["revision"]),)
+    code = CodeDifference(a, b, changes, (), None, ())
+    text = render(diff_page(replace(difference, code=code), patch=True), 140)
 
-    assert "same uncommitted changes\n" in render(
-        diff_page(replace(difference, code=other), patch=True), 140
-    )
+    assert f"  {words}\n" in text
 
 
 def test_runs_without_an_epoch_have_no_results(

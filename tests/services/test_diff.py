@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "dfx": "0.1.0",
     "torch": "2.6.0",
     "command": ["dfx", "run"],
-    "folder": "/work",
+    "folder": "/srv/faces",
     "packages": {"timm": "1.0.9", "torch": "2.6.0"},
     "code": CODE,
 }
