@@ -24,6 +24,7 @@ from dfx.differences import (
     get_packages,
     list_changes,
 )
+from dfx.leaderboard import METRICS
 from dfx.messages import Notice
 from dfx.records import Attempt, Run, RunDetail, Split, SplitSummary
 from dfx.services.artefacts import find_artefact_home
@@ -34,19 +35,9 @@ from dfx.services.references import resolve_run
 _SPLITS: tuple[Split, ...] = ("train", "val")
 
 _HIGHER_IS_BETTER: dict[str, bool | None] = {
-    "val_accuracy": True,
-    "val_loss": False,
-    "val_auc": True,
-    "val_f1": True,
-    "val_precision": True,
-    "val_recall": True,
-    "val_average_precision": True,
-    "train_loss": None,
-    "train_accuracy": None,
-    "best_epoch": None,
-    "epochs": None,
-    "seconds": None,
-    "images_per_second": None,
+    # Of training values neither side is better: they were taken while the weights changed.
+    **{n: m.higher_is_better if n.startswith("val_") else None for n, m in METRICS.items()},
+    **dict.fromkeys(("best_epoch", "epochs", "seconds", "images_per_second")),
 }
 """The results that are compared, in the order in which they are told."""
 
