@@ -8,9 +8,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from dfx.records import EpochRecord, Evaluation, Run
+if TYPE_CHECKING:  # `dfx --help` needs a notice's words, and not the records
+    from dfx.records import EpochRecord, Evaluation, Run
 
 Phase = Literal["training", "validation"]
 

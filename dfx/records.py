@@ -296,6 +296,7 @@ class RunSummary:
     Attributes:
         train_digest: Of the images it was trained on, as in `SplitSummary`.
         directory: Folder of its files, relative to the home.
+        predictions: Path of its per-image validation predictions, relative to the home.
     """
 
     run: str
@@ -324,6 +325,7 @@ class RunSummary:
     recipe_digest: str | None = None
     train_digest: str | None = None
     directory: str = ""
+    predictions: str | None = None
     message: str | None = None
     tags: tuple[str, ...] = ()
     note: str | None = None
@@ -344,22 +346,6 @@ class Standing:
     validation_digest: str | None
     score: float | None
     loss: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderboardGroup:
-    """Runs that share a validation set, so that their scores may be compared.
-
-    Attributes:
-        validation_digest: None for runs that never got as far as reading their data.
-        ranked: Best first.
-        unranked: Runs without a finished epoch.
-    """
-
-    validation_digest: str | None
-    validation_images: int | None
-    ranked: tuple[RunSummary, ...]
-    unranked: tuple[RunSummary, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ from PIL import Image
 # As `dfx.cli.app.main` does, here before torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# What is set outside is for the store's own tests (`tests/tracking/conftest.py`): neither dfx here
+# nor a process that a test starts may record in someone's home or server. Workers start after this.
+os.environ.pop("DFX_HOME", None)
+if "DFX_DATABASE_URL" in os.environ:
+    os.environ["DFX_TEST_DATABASE_URL"] = os.environ.pop("DFX_DATABASE_URL")
+
 TINY = (
     *("--arch", "test_efficientnet", "--no-pretrained", "--device", "cpu", "--batch-size", "8"),
     *("--set", "data.image_size=40", "--set", "data.workers=0"),

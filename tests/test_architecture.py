@@ -30,14 +30,13 @@ def test_arrows_point_down(pytestconfig: pytest.Config) -> None:
 
 
 def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
-    """The top-level modules that a command has loaded when it ends."""
+    """The modules that a command has loaded when it ends."""
     code = (
         "import json, sys\n"
         f"sys.argv = ['dfx', *{arguments!r}]\n"
         "from dfx.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "names = sorted({name.partition('.')[0] for name in sys.modules})\n"
-        "print(json.dumps(names), file=sys.stderr)\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
@@ -55,6 +54,10 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["show", "trained"],
         ["show", "trained", "--format", "json"],
         ["show", "nothing"],
+        ["diff", "trained", "best"],
+        ["diff", "trained", "best", "--format", "json"],
+        ["log", "trained"],
+        ["log", "trained", "--follow", "--format", "json"],
         ["data", "--help"],
         ["db", "status"],
         ["db", "upgrade"],
@@ -70,6 +73,23 @@ def test_commands_without_a_model_load_no_heavy_module(
 
     assert set() == loaded & set(HEAVY)
     assert "dfx" in loaded
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+def test_help_loads_next_to_nothing(arguments: list[str], tmp_path: Path) -> None:
+    """What a command needs is imported where its work begins, and help is plain text."""
+    loaded = run_in_fresh_process(arguments, tmp_path)
+    needless = {"rich", "pydantic", "sqlalchemy", "numpy", "tqdm", "PIL", "dfx.records"}
+
+    assert set() == loaded & {*needless, *HEAVY}
+    assert "dfx.cli.compare" in loaded
+
+
+def test_file_is_read_without_the_modules_of_a_server(trained_folder: Path) -> None:
+    loaded = run_in_fresh_process(["compare"], trained_folder)
+
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert "sqlalchemy.dialects.postgresql" not in loaded
 
 
 def test_there_are_modules() -> None:

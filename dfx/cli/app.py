@@ -12,23 +12,51 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, db, demo, predict, resume, run, show
+from dfx.cli import (
+    compare,
+    data,
+    db,
+    demo,
+    diff,
+    doctor,
+    gc,
+    log,
+    note,
+    predict,
+    rename,
+    resume,
+    rm,
+    run,
+    show,
+    tag,
+)
+from dfx.cli.listing import CommandList
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
 app = typer.Typer(
     name="dfx",
+    cls=CommandList,
     help="Train, compare and apply real-versus-deepfake image classifiers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # to load what rich's help needs takes longer than all the rest of it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run.run)
 app.command()(resume.resume)
 app.command()(compare.compare)
 app.command()(show.show)
+app.command()(diff.diff)
+app.command()(log.log)
 app.command()(predict.predict)
 app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.command()(tag.tag)
+app.command()(note.note)
+app.command()(rename.rename)
+app.command()(rm.rm)
+app.command()(gc.gc)
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
 

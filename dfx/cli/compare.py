@@ -2,29 +2,77 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from dfx.cli.options import FormatOption, HomeOption
 from dfx.formats import Format
 
 
-def compare(format_: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
-    """Rank all runs by validation accuracy at their best epochs.
+def compare(
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="Rank by this value at each run's best epoch.")
+    ] = "val_accuracy",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Only runs that meet it, as 'val_accuracy > 0.9 and optim.lr < 1e-3'.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Show these values and settings, as val_auc,optim.lr."),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Show every setting, also where none differs.")
+    ] = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Order the lines by this, as optim.lr or seconds:desc."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many lines for each validation set.")
+    ] = None,
+    group: Annotated[
+        bool,
+        typer.Option(
+            "--group",
+            help="One line for runs that differ in the seed alone: mean and standard deviation.",
+        ),
+    ] = False,
+    format_: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Rank runs by validation accuracy at their best epochs.
 
-    Runs on different validation sets are listed apart: their scores cannot be compared.
+    Runs on different validation sets are listed apart: their scores cannot be compared. McNemar's
+    test says whether the two best of each differ by more than chance.
     """
     from dfx.display.formats import emit
-    from dfx.display.leaderboard import (
-        LEADERBOARD_COLUMNS,
+    from dfx.display.leaderboard import leaderboard_table
+    from dfx.display.leaderboard_document import (
+        leaderboard_columns,
         leaderboard_document,
         leaderboard_rows,
-        leaderboard_table,
     )
-    from dfx.services.compare import compare_runs
+    from dfx.services.compare import ask, compare_runs
 
-    groups = compare_runs(home)
+    question = ask(
+        metric=metric,
+        where=where,
+        columns=columns,
+        all_settings=all_,
+        sort=sort,
+        limit=limit,
+        by_recipe=group,
+    )
+    leaderboard = compare_runs(home, question)
     emit(
         format_,
-        table=leaderboard_table(groups, home=home),
-        rows=leaderboard_rows(groups),
-        document=leaderboard_document(groups),
-        columns=LEADERBOARD_COLUMNS,
+        table=leaderboard_table(leaderboard, home=home),
+        rows=leaderboard_rows(leaderboard),
+        document=leaderboard_document(leaderboard),
+        columns=leaderboard_columns(leaderboard),
     )

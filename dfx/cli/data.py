@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Make and check image sets.", no_args_is_help=True)
+from dfx.cli.listing import CommandList
+
+app = typer.Typer(cls=CommandList, help="Make and check image sets.", no_args_is_help=True)
 
 
 @app.callback()

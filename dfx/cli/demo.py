@@ -25,7 +25,7 @@ def demo(
     with TrainingDisplay() as display:
         result = run_demo(folder, display.show)
     page = demo_page(
-        groups=result.groups,
+        leaderboard=result.leaderboard,
         winner=result.winner,
         evaluation=result.evaluation,
         origin=result.origin,

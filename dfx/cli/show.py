@@ -25,7 +25,7 @@ def show(
     from dfx.display.formats import emit
     from dfx.display.run_document import run_document
     from dfx.display.run_page import run_page
-    from dfx.services.compare import show_run
+    from dfx.services.show import show_run
 
     shown = show_run(run, home)
     if shown.reason:
@@ -34,6 +34,6 @@ def show(
         format_,
         table=run_page(shown.detail, shown.folder, sizes=shown.sizes, home=home),
         rows=epoch_rows(shown.detail.epochs),
-        document=run_document(shown.detail),
+        document=run_document(shown.detail, shown.folder, sizes=shown.sizes),
         columns=EPOCH_COLUMNS,
     )

@@ -12,12 +12,13 @@ from rich.text import Text
 from dfx.display.evaluation import evaluation_report
 from dfx.display.leaderboard import leaderboard_table
 from dfx.display.predictions import prediction_lines
-from dfx.records import Evaluation, LeaderboardGroup, Prediction
+from dfx.leaderboard import Leaderboard
+from dfx.records import Evaluation, Prediction
 
 
 def demo_page(
     *,
-    groups: Sequence[LeaderboardGroup],
+    leaderboard: Leaderboard,
     winner: str,
     evaluation: Evaluation,
     origin: str,
@@ -27,7 +28,7 @@ def demo_page(
     """The whole page.
 
     Args:
-        groups: The leaderboard.
+        leaderboard: Of the demo's runs.
         winner: Name of the best run.
         evaluation: Its validation report.
         origin: Which weights the predictions were made with, and why.
@@ -48,7 +49,7 @@ def demo_page(
     )
     return Group(
         Text(),
-        leaderboard_table(groups, home=home),
+        leaderboard_table(leaderboard, home=home),
         Text(),
         evaluation_report(evaluation, title=f"{winner}, the winner, on the validation split"),
         Text(),

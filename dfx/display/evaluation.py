@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dfx.display.figures import format_count, format_digest, format_percent
-from dfx.display.table import facts
-from dfx.records import LABELS, Confusion, Evaluation
+from dfx.display.confusion import confusion_table
+from dfx.display.figures import format_digest, format_score
+from dfx.display.table import Column, FoldingTable, facts
+from dfx.records import Evaluation
 
 _METRICS = (
     ("accuracy", "accuracy"),
@@ -34,26 +36,6 @@ def metrics_table(evaluation: Evaluation) -> Table:
     return facts(pairs)
 
 
-def confusion_table(confusion: Confusion) -> Table:
-    """Counts and row percentages: a row is the truth, a column the verdict."""
-    real, deepfake = LABELS
-    table = Table(title="Confusion matrix", title_justify="left", title_style="bold")
-    table.add_column(Text("truth \\ verdict"), style="bold", no_wrap=True)
-    for heading in (real, deepfake, "images"):
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for label, counts, right in (
-        (real, (confusion.tn, confusion.fp), 0),
-        (deepfake, (confusion.fn, confusion.tp), 1),
-    ):
-        total = sum(counts)
-        cells = [
-            _share(count, total, style="green" if column == right else "red")
-            for column, count in enumerate(counts)
-        ]
-        table.add_row(Text(label), *cells, Text(format_count(total)))
-    return table
-
-
 def evaluation_report(evaluation: Evaluation, *, title: str) -> RenderableType:
     """Title, metrics and confusion matrix, one under the other."""
     where = Text(
@@ -67,6 +49,37 @@ def evaluation_report(evaluation: Evaluation, *, title: str) -> RenderableType:
         metrics_table(evaluation),
         confusion_table(evaluation.confusion),
     )
+
+
+def evaluations_table(evaluations: Sequence[Evaluation]) -> FoldingTable:
+    """One line an evaluation.
+
+    Where the terminal is too narrow, these columns are left out, in this order: avg precision,
+    precision, recall, F1, data.
+    """
+    columns = (
+        Column("epoch", right=True),
+        Column("split"),
+        Column("accuracy", right=True),
+        Column("loss", right=True),
+        Column("AUC", right=True),
+        Column("F1", right=True, drop=4),
+        Column("precision", right=True, drop=2),
+        Column("recall", right=True, drop=3),
+        Column("avg precision", right=True, drop=1),
+        Column("data", drop=5),
+    )
+    rows = [
+        [
+            str(e.epoch),
+            e.split,
+            *map(format_score, (e.accuracy, e.loss, e.auc, e.f1, e.precision, e.recall)),
+            format_score(e.average_precision),
+            format_digest(e.dataset_digest),
+        ]
+        for e in evaluations
+    ]
+    return FoldingTable(columns, rows)
 
 
 def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
@@ -92,9 +105,3 @@ def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]
         "predictions": evaluation.predictions,
         "created_at": evaluation.created_at,
     }
-
-
-def _share(count: int, total: int, *, style: str) -> Text:
-    if not total:
-        return Text("0  undefined", style="dim")
-    return Text(f"{format_count(count)}  {format_percent(count / total):>7}", style=style)

@@ -68,6 +68,15 @@ def format_score(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
+def format_p(p: float) -> str:
+    """A probability under the null hypothesis, with two significant digits.
+
+    >>> format_p(0.3142), format_p(0.00123), format_p(3e-9)
+    ('p = 0.31', 'p = 0.0012', 'p < 0.0001')
+    """
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
+
+
 def format_lr(value: float) -> str:
     """A learning rate with three significant digits.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dfx.display.epochs import epoch_rows
@@ -11,8 +13,23 @@ from dfx.display.formats import to_plain
 from dfx.records import Attempt, RunDetail, SplitSummary
 
 
-def run_document(detail: RunDetail) -> dict[str, Any]:
-    """The run in JSON's types: values flat, full precision, `config` by section."""
+def run_document(
+    detail: RunDetail,
+    folder: Path | None = None,
+    *,
+    sizes: Mapping[str, int | None] | None = None,
+) -> dict[str, Any]:
+    """The run in JSON's types: values flat, full precision, `config` by section.
+
+    `{run, id, experiment, number, uuid, status, message, tags: [], note, created_at, seconds,
+    best_epoch, planned_epochs, recipe_digest, host, home, directory, folder, config: {…},
+    weights: {…}, data: [{split, digest, content_digest, images, real, deepfake, skipped}],
+    epochs: [{…}], attempts: [{…}], checkpoints: [{…}], evaluations: [{…}], files: [{path, bytes}]}`
+
+    `host`, `home` and `directory` say where its files were made; `folder` is where they are on this
+    machine, null where they are elsewhere, and `files` is null then. Paths are relative to the
+    home; `bytes` is null for a file that is gone.
+    """
     run = detail.run
     document = {
         "run": run.name,
@@ -22,13 +39,17 @@ def run_document(detail: RunDetail) -> dict[str, Any]:
         "uuid": run.uuid,
         "status": run.status,
         "message": run.message,
+        "tags": run.tags,
+        "note": run.note,
         "created_at": run.created_at,
         "seconds": run.seconds,
         "best_epoch": run.best_epoch,
         "planned_epochs": planned_epochs(detail),
         "recipe_digest": run.recipe_digest,
+        "host": run.host,
         "home": run.home,
         "directory": run.directory,
+        "folder": folder,
         "config": run.config.model_dump(),
         "weights": run.weights,
         "data": [_split(split) for split in run.data],
@@ -36,6 +57,7 @@ def run_document(detail: RunDetail) -> dict[str, Any]:
         "attempts": [_attempt(attempt) for attempt in detail.attempts],
         "checkpoints": [asdict(file) for file in detail.checkpoints],
         "evaluations": [evaluation_document(run.name, item) for item in detail.evaluations],
+        "files": None if sizes is None else _files(sizes),
     }
     plain: dict[str, Any] = to_plain(document)
     return plain
@@ -47,6 +69,10 @@ def planned_epochs(detail: RunDetail) -> int:
     for attempt in detail.attempts:
         planned = attempt.settings.get("train.epochs", planned)
     return planned
+
+
+def _files(sizes: Mapping[str, int | None]) -> list[dict[str, Any]]:
+    return [{"path": path, "bytes": size} for path, size in sizes.items()]
 
 
 def _split(split: SplitSummary) -> dict[str, Any]:

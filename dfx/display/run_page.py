@@ -17,9 +17,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dfx.config import ExperimentConfig
+from dfx.display.attempts import attempts_report
 from dfx.display.console import printable
+from dfx.display.curves import Curves
 from dfx.display.epochs import epochs_table
-from dfx.display.evaluation import evaluation_report
+from dfx.display.evaluation import evaluation_report, evaluations_table
 from dfx.display.figures import (
     ABSENT,
     format_count,
@@ -32,7 +34,7 @@ from dfx.display.run_document import planned_epochs
 from dfx.display.settings import format_value
 from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, facts, unbroken
-from dfx.records import Attempt, CheckpointFile, Run, RunDetail, SplitSummary
+from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary
 
 _TEXT_WIDTH = 120
 """Terminal columns that running text takes at most."""
@@ -43,7 +45,7 @@ _DIGEST_LENGTH = 12
 
 def run_page(
     detail: RunDetail,
-    folder: Path,
+    folder: Path | None,
     *,
     sizes: Mapping[str, int | None] | None = None,
     home: Path | None = None,
@@ -52,31 +54,30 @@ def run_page(
 
     Args:
         detail: The run.
-        folder: Where its files are on this machine.
-        sizes: Bytes of each file by path relative to the home, None for one that is gone; the
-            checkpoints as recorded where it is not given.
+        folder: Where its files are on this machine; None where they are elsewhere.
+        sizes: Bytes of each file by path relative to the home, None for one that is gone; where it
+            is not given, the checkpoints are listed as recorded.
         home: As given on the command line, for the commands that are shown.
     """
     run = detail.run
     parts: list[RenderableType] = [*_head(detail, folder, home)]
-    parts += _section("Attempts", _attempts(detail.attempts, run.config))
+    parts += _section("Attempts", attempts_report(detail.attempts, run.status))
     parts += _section("Configuration", _configuration(run.config))
     parts += _section("Data", _data(run.data))
     parts += _section("Initial weights", _pairs(run.weights))
     if detail.attempts:
         parts += _section("Environment", _pairs(detail.attempts[-1].environment))
-    epochs = epochs_table(detail.epochs, run.best_epoch)
-    parts += _section("Epochs", epochs if detail.epochs else _none("no epoch has ended yet"))
+    parts += _section("Epochs", _epochs(detail))
     parts += _section("Evaluations", _evaluations(detail))
-    parts += _section("Files", _files(detail, sizes))
+    parts += _section("Files", _files(detail, sizes, is_here=folder is not None))
     return Group(*parts)
 
 
-def _head(detail: RunDetail, folder: Path, home: Path | None) -> Iterator[RenderableType]:
+def _head(detail: RunDetail, folder: Path | None, home: Path | None) -> Iterator[RenderableType]:
     run = detail.run
     yield Text.assemble((printable(run.name), "bold"), "  ", status_text(run.status))
     if run.message:
-        yield Text(printable(run.message, lines=True), overflow="fold")
+        yield _lines(run.message)
     best = ABSENT if run.best_epoch is None else str(run.best_epoch)
     pairs: list[tuple[str, str]] = [
         ("id", f"{run.id}  (uuid {run.uuid})"),
@@ -84,13 +85,29 @@ def _head(detail: RunDetail, folder: Path, home: Path | None) -> Iterator[Render
         ("time", format_duration(run.seconds)),
         ("epochs", f"{len(detail.epochs)} of {planned_epochs(detail)}, best {best}"),
         ("recipe", format_digest(run.recipe_digest, _DIGEST_LENGTH)),
-        ("folder", str(folder)),
+        ("folder", _place(run) if folder is None else str(folder)),
     ]
     command = continuation(run.name, run.status, home)
     if command is not None:
-        pairs.append(("continue", command))
+        there = "" if folder is not None else f"  (on {run.host})"
+        pairs.append(("continue", command + there))
     for name, value in pairs:
         yield unbroken(Text(f"{name:<10}", "bold"), value)
+    words: list[tuple[str, Cell]] = []
+    if run.tags:
+        words.append((f"{'tags':<8}", "  ".join(run.tags)))
+    if run.note is not None:
+        words.append((f"{'note':<8}", _lines(run.note)))
+    if words:
+        yield Constrain(facts(words), _TEXT_WIDTH)
+
+
+def _place(run: Run) -> str:
+    return f"elsewhere: {run.home}/{run.directory} on {run.host}"
+
+
+def _lines(text: str) -> Text:
+    return Text(printable(text, lines=True), overflow="fold")
 
 
 def _section(title: str, body: RenderableType) -> list[RenderableType]:
@@ -99,50 +116,6 @@ def _section(title: str, body: RenderableType) -> list[RenderableType]:
 
 def _none(text: str) -> Text:
     return Text(text, style="dim")
-
-
-def _attempts(attempts: tuple[Attempt, ...], config: ExperimentConfig) -> RenderableType:
-    columns = (
-        Column("#", right=True),
-        Column("started"),
-        Column("ended", drop=2),
-        Column("outcome"),
-        Column("from step", right=True, drop=3),
-        Column("process", fold=True, drop=1),
-    )
-    rows: list[list[Cell]] = []
-    for attempt in attempts:
-        ended = ABSENT if attempt.ended_at is None else format_time(attempt.ended_at)
-        outcome = ABSENT if attempt.outcome is None else status_text(attempt.outcome)
-        process = f"{attempt.process.pid} on {attempt.process.host}"
-        rows.append(
-            [
-                str(attempt.number),
-                format_time(attempt.started_at),
-                ended,
-                outcome,
-                format_count(attempt.start_step),
-                process,
-            ]
-        )
-    table = FoldingTable(columns, rows)
-    notes = [note for attempt in attempts for note in _attempt_notes(attempt, config)]
-    return Group(table, *notes) if attempts else _none("none yet")
-
-
-def _attempt_notes(attempt: Attempt, config: ExperimentConfig) -> Iterator[Text]:
-    """Why it ended, and what it ran with where that is not the run's configuration."""
-    if attempt.message:
-        text = f"attempt {attempt.number}: {printable(attempt.message)}"
-        yield Text(text, overflow="fold")
-    recorded = config.flat()
-    changed = [
-        _assignment(key, value)
-        for key, value in attempt.settings.items()
-        if value != recorded.get(key)
-    ]
-    if changed:
-        yield Text(f"attempt {attempt.number} with {'  '.join(changed)}", overflow="fold")
 
 
 def _configuration(config: ExperimentConfig) -> RenderableType:
@@ -224,31 +197,51 @@ def _plain(value: Any) -> str:
     return format_value(value)
 
 
+def _epochs(detail: RunDetail) -> RenderableType:
+    if not detail.epochs:
+        return _none("no epoch has ended yet")
+    best = detail.run.best_epoch
+    return Group(epochs_table(detail.epochs, best), Text(), Curves(detail.epochs, best))
+
+
 def _evaluations(detail: RunDetail) -> RenderableType:
-    if not detail.evaluations:
-        return _none("none yet")
+    """Those of the best epoch in full; the others, whose weights are gone or passed, in a line."""
+    best = [e for e in detail.evaluations if e.epoch == detail.run.best_epoch]
+    others = [e for e in detail.evaluations if e.epoch != detail.run.best_epoch]
     parts: list[RenderableType] = []
-    for evaluation in detail.evaluations:
+    for evaluation in best:
         title = f"{evaluation.split} at epoch {evaluation.epoch}"
-        parts += [Text()] if parts else []
-        parts.append(evaluation_report(evaluation, title=title))
-    return Group(*parts)
+        parts += [evaluation_report(evaluation, title=title), Text()]
+    if others:
+        parts += [Text("At other epochs", style="bold"), evaluations_table(others)]
+    else:
+        parts = parts[:-1]
+    return Group(*parts) if parts else _none("none yet")
 
 
-def _files(detail: RunDetail, sizes: Mapping[str, int | None] | None) -> RenderableType:
+def _files(
+    detail: RunDetail, sizes: Mapping[str, int | None] | None, *, is_here: bool
+) -> RenderableType:
+    run = detail.run
     kinds = {file.path: _describe(file) for file in detail.checkpoints}
-    if sizes is None:
-        sizes = {file.path: file.bytes for file in detail.checkpoints}
-    rows = [
+    recorded = {file.path: file.bytes for file in detail.checkpoints}
+    rows: list[list[Cell]] = [
         [
-            _inside(detail.run, path),
+            _inside(run, path),
             Text("gone", style="red") if size is None else format_size(size),
             kinds.get(path, ""),
         ]
-        for path, size in sizes.items()
+        for path, size in (recorded if sizes is None else sizes).items()
     ]
+    notes = []
+    if not is_here:
+        notes.append(Text("They are elsewhere; the sizes are those recorded.", style="yellow"))
+    elif sizes is not None and len(rows) > 1:
+        total = sum(size for size in sizes.values() if size is not None)
+        rows.append([Text("total", style="bold"), Text(format_size(total), style="bold"), ""])
     columns = (Column("file", fold=True), Column("size", right=True), Column("", drop=1))
-    return FoldingTable(columns, rows) if rows else _none("none yet")
+    table = FoldingTable(columns, rows) if rows else _none("none yet")
+    return Group(table, *notes)
 
 
 def _describe(file: CheckpointFile) -> str:

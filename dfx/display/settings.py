@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from dfx.display.console import printable
 from dfx.display.table import Column, FoldingTable
 from dfx.records import ResolvedKey
 
@@ -16,6 +18,8 @@ SETTINGS_COLUMNS = ("key", "value", "source")
 """The columns of CSV and Markdown."""
 
 _DEFAULT_SOURCE = "default"
+_SPELLED_OUT = ("augment", "model", "evaluate")
+"""Sections without which a key's name says too little, as `jpeg` or `name`."""
 
 
 def settings_table(keys: Sequence[ResolvedKey]) -> RenderableType:
@@ -53,6 +57,23 @@ def format_value(value: Any) -> str:
         case float():
             return f"{value:.12g}"
     return str(value)
+
+
+def format_assignments(settings: Mapping[str, Any]) -> str:
+    """Settings as they would be typed, with the keys of which the last part tells enough shortened.
+
+    >>> format_assignments({"optim.lr": 3e-4, "augment.jpeg": 0.5})
+    'lr=0.0003 augment.jpeg=0.5'
+    """
+    return " ".join(
+        f"{_short(key)}={shlex.quote(printable(format_value(value)))}"
+        for key, value in settings.items()
+    )
+
+
+def _short(key: str) -> str:
+    section, _, name = key.partition(".")
+    return key if section in _SPELLED_OUT else name
 
 
 def _value(key: ResolvedKey) -> Text:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -26,19 +27,22 @@ class Column:
         right: Whether it stands on the right, as numbers do.
         drop: Its turn to go where there is no room, from 1; None never goes.
         fold: Whether its cells may be broken over lines when nothing is left to drop.
+        wrap: Width down to which its words are put on lines of their own before any column goes.
     """
 
     heading: str
     right: bool = False
     drop: int | None = None
     fold: bool = False
+    wrap: int | None = None
 
 
 class FoldingTable:
     """Rows under headings; renders with as many columns as fit.
 
-    Columns go in the order of `Column.drop`. Nothing is ever cut off with an ellipsis: where even
-    the columns that stay do not fit, those that may fold are broken over lines.
+    First the columns that may be wrapped become narrower, then columns go in the order of
+    `Column.drop`. Nothing is ever cut off with an ellipsis: where even the columns that stay do not
+    fit, those that may fold are broken over lines.
     """
 
     def __init__(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
@@ -46,12 +50,18 @@ class FoldingTable:
         self.rows = [[_as_text(cell) for cell in row] for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self.table(self.fitting(options.max_width))
+        shown = self.fitting(options.max_width)
+        yield self.table(shown, fold=self._width(shown) > options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Its own width: without it, what it stands in would be filled up to the edge."""
+        width = min(self.width, options.max_width)
+        return Measurement(width, width)
 
     @property
     def width(self) -> int:
         """Terminal columns that all of it takes."""
-        return self._width(range(len(self.columns)))
+        return sum(self._natural(i) + _GAP for i in range(len(self.columns))) - _GAP
 
     def fitting(self, width: int) -> list[int]:
         """Indices of the columns that are shown on a terminal of this width."""
@@ -63,15 +73,20 @@ class FoldingTable:
             shown.remove(index)
         return shown
 
-    def table(self, shown: Sequence[int]) -> Table:
-        """The table with only those columns."""
+    def table(self, shown: Sequence[int], *, fold: bool = True) -> Table:
+        """The table with only those columns.
+
+        Args:
+            shown: Indices of the columns.
+            fold: Whether those that may fold do.
+        """
         table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
         for index in shown:
             column = self.columns[index]
             table.add_column(
                 Text(column.heading),
                 justify="right" if column.right else "left",
-                no_wrap=not column.fold,
+                no_wrap=column.wrap is None and not (fold and column.fold),
                 overflow="fold",
             )
         for row in self.rows:
@@ -79,14 +94,21 @@ class FoldingTable:
         return table
 
     def _width(self, shown: Iterable[int]) -> int:
-        widths = [
-            max(
-                cell_len(text)
-                for text in (self.columns[i].heading, *(r[i].plain for r in self.rows))
-            )
-            for i in shown
-        ]
+        """Terminal columns that these take at least, short of folding."""
+        widths = [self._least(index) for index in shown]
         return sum(widths) + _GAP * (len(widths) - 1)
+
+    def _least(self, index: int) -> int:
+        wrap = self.columns[index].wrap
+        natural = self._natural(index)
+        if wrap is None or natural <= wrap:
+            return natural
+        words = (word for row in self.rows for word in row[index].plain.split())
+        return max(wrap, *(cell_len(word) for word in words))
+
+    def _natural(self, index: int) -> int:
+        texts = (self.columns[index].heading, *(row[index].plain for row in self.rows))
+        return max(1, *map(cell_len, texts))  # an empty column takes one too
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Table:

@@ -167,6 +167,19 @@ def load_weights_file(module: nn.Module, path: Path, name: str) -> dict[str, Any
     }
 
 
+def locate_published(name: str) -> tuple[str | None, Path | None]:
+    """Where timm's weights of an architecture come from, and their file if it is in the cache.
+
+    Raises:
+        ConfigError: Where the architecture is unknown.
+    """
+    check_architecture(name)
+    settings = find_settings(name)
+    if settings is None or not settings.has_weights:
+        return None, None
+    return settings.hf_hub_id or str(settings.url), _find_in_cache(settings)
+
+
 def _head_keys(module: nn.Module) -> set[str]:
     head = {tensor.data_ptr() for tensor in last_layer(module).state_dict().values()}
     return {key for key, tensor in module.state_dict().items() if tensor.data_ptr() in head}

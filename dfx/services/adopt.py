@@ -11,6 +11,7 @@ from dfx.messages import Counting, Message
 from dfx.services.artefacts import find_home_of
 from dfx.services.checking import Adoption
 from dfx.services.home import find_home, open_database, open_store
+from dfx.services.run_files import REMOVED_MARK
 from dfx.services.salvage import Salvage
 from dfx.tracking import engine as database
 from dfx.tracking import schema
@@ -40,6 +41,8 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
     directories = [
         checkpoints.parent.relative_to(folder).as_posix()
         for checkpoints in sorted(folder.glob("[!.]*/[!.]*/checkpoints"))
+        # Whoever has removed a run does not want it back.
+        if not (checkpoints.parent / REMOVED_MARK).exists()
     ]
     unknown = [
         directory

@@ -15,7 +15,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from dfx.data.index import ListedImage, SplitIndex, check_images
-from dfx.errors import AttemptSuperseded, DfxError, Interrupted, StoreError, TrainingFailed
+from dfx.errors import (
+    AttemptSuperseded,
+    DfxError,
+    Interrupted,
+    NotFoundError,
+    StoreError,
+    TrainingFailed,
+)
 from dfx.messages import (
     Counting,
     EpochFinished,
@@ -93,24 +100,29 @@ def heeding_signals(notify: Notify) -> Iterator[StopFlag]:
 
 
 @contextmanager
-def attempting(work: Work) -> Iterator[None]:
+def attempting(work: Work) -> Iterator[Heartbeat]:
     """What follows is an attempt's work: it is known to be alive, and how it ends is recorded.
 
+    Nothing is recorded of one that was taken over: the run is another's.
+
     Raises:
+        AttemptSuperseded: In place of whatever else went wrong after it was taken over.
         TrainingFailed: In place of whatever says that memory has run out.
     """
-    with Heartbeat(work.store, work.attempt.id):
+    with Heartbeat(work.store, work.attempt.id) as heart:
         try:
-            yield
+            yield heart
         except AttemptSuperseded:
             raise
         except Interrupted:
             work.store.finish_attempt(work.attempt.id, status=Status.INTERRUPTED, message=None)
             raise
         except DfxError as error:
+            heart.check()
             _record_failure(work, error.message)
             raise
         except BaseException as error:
+            heart.check()
             failure = find_memory_failure(error, work.machine, work.resume_command)
             if failure:
                 _record_failure(work, failure.message)
@@ -119,7 +131,7 @@ def attempting(work: Work) -> Iterator[None]:
             raise
 
 
-def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
+def perform(work: Work, notify: Notify, flag: StopFlag, heart: Heartbeat) -> Run:
     """Does an attempt's work, from its images on.
 
     Returns:
@@ -127,17 +139,18 @@ def perform(work: Work, notify: Notify, flag: StopFlag) -> Run:
 
     Raises:
         Interrupted: Where a signal stopped it.
+        AttemptSuperseded: Where another process has taken the run over; no file is written then.
         DfxError: Where it failed for a reason that the user can mend.
     """
-    message = _train(work, notify, flag)
+    message = _train(work, notify, flag, heart)
     work.store.finish_attempt(work.attempt.id, status=Status.COMPLETED, message=message)
     return _report(work, notify)
 
 
-def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
+def _train(work: Work, notify: Notify, flag: StopFlag, heart: Heartbeat) -> str | None:
     """Trains; what it returns says why it ended before the last epoch."""
     store, config, team = work.store, work.machine.config, work.team
-    indices = {split: _check(work, split, notify, flag) for split in _CHECKED_SPLITS}
+    indices = {split: _check(work, split, notify, flag, heart) for split in _CHECKED_SPLITS}
     store.record_data(work.attempt.id, [index.summarise() for index in indices.values()])
     for index in indices.values():
         write_manifest(work.home, index)
@@ -155,7 +168,7 @@ def _train(work: Work, notify: Notify, flag: StopFlag) -> str | None:
     keeper.tidy()
     if lack := find_lack_of_room(work.home, work.home / run.directory / "checkpoints", state):
         notify(lack)
-    with training(task, state, team.sharing(flag)) as events:
+    with training(task, state, team.sharing(flag, heart.is_refused)) as events:
         if _keep(events, state, keeper, notify):
             raise _interruption(work, state, flag)
     if state.epoch <= config.train.epochs:
@@ -193,11 +206,14 @@ def _keep(events: Iterator[Event], state: TrainingState, keeper: Keeper, notify:
     return False
 
 
-def _check(work: Work, split: Split, notify: Notify, flag: StopFlag) -> SplitIndex:
+def _check(
+    work: Work, split: Split, notify: Notify, flag: StopFlag, heart: Heartbeat
+) -> SplitIndex:
     config = work.machine.config
 
     def progress(done: int, total: int) -> None:
         notify(Counting(f"Reading {split} images", done, total))
+        heart.check()
         if flag.signal_number is not None:
             raise Interrupted(
                 f"{work.run.name} interrupted while its images were being checked."
@@ -269,7 +285,7 @@ def _record_failure(work: Work, message: str) -> None:
     """Writes down why it failed, without hiding that where even this cannot be written."""
     try:
         work.store.finish_attempt(work.attempt.id, status=Status.FAILED, message=message)
-    except StoreError:
+    except (StoreError, NotFoundError):
         return
 
 

@@ -13,6 +13,7 @@ from dfx.digests import hash_file
 from dfx.messages import Counting, Message
 from dfx.services.artefacts import find_home_of
 from dfx.services.home import find_home, open_database
+from dfx.services.run_files import REMOVED_MARK
 from dfx.tracking import engine as database
 from dfx.tracking import schema
 from dfx.tracking.inspection import check_revision, inspect_store, list_recorded_runs
@@ -167,7 +168,10 @@ def _find_unknown_folders(home: Path, known: set[str]) -> Iterator[Finding]:
         is_a_run = folder.is_dir() and (checkpoints or folder.name.isdecimal())
         if not is_a_run or directory in known:
             continue
-        if checkpoints:
+        if (folder / REMOVED_MARK).exists():
+            message, hint = "its run was removed, but not all of its files", "dfx gc removes them"
+            yield Finding("unknown folder", None, directory, message, hint, is_fault=False)
+        elif checkpoints:
             size = sum(path.stat().st_size for path in checkpoints)
             message = f"no run has this folder; it holds {len(checkpoints)} checkpoints"
             hint = "make its record from them: dfx db check --adopt; or remove it"

@@ -1,64 +1,200 @@
-"""The leaderboard, and one run with everything that hangs on it."""
+"""The leaderboard: which runs, in which order, and what tells them apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dfx.errors import NotFoundError
-from dfx.records import LeaderboardGroup, RunDetail
+from dfx.config import KINDS
+from dfx.errors import ConfigError, NotFoundError
+from dfx.leaderboard import ACCURACY, METRICS, Leaderboard, LeaderboardGroup, Metric, RankedRun
+from dfx.records import RunSummary, Standing, Status
+from dfx.services.columns import Order, parse_columns, parse_metric, parse_order
 from dfx.services.home import find_home, open_store
-from dfx.services.ranking import group_by_validation_set
-from dfx.services.references import resolve_run
-
-
-def compare_runs(home: Path | None) -> list[LeaderboardGroup]:
-    """The runs of a home, ranked within each validation set; none where there is no home yet."""
-    try:
-        with open_store(find_home(home), create=False) as store:
-            return group_by_validation_set(store.list_summaries())
-    except NotFoundError:
-        return []
+from dfx.services.ranking import add_interval, rank_by_validation_set
+from dfx.services.recipes import find_common, find_differing, group_by_recipe
+from dfx.services.significance import compare_predictions
+from dfx.services.where import Condition, parse_condition
+from dfx.tracking.store import RunStore
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRun:
-    """A run to show.
+class Question:
+    """What is asked of the leaderboard.
 
     Attributes:
-        folder: Where its files are.
-        sizes: Bytes of each recorded file by path relative to the home; None for one that is gone.
-        reason: Why this run was picked, where the reference left a choice.
+        metric: What runs are ranked by.
+        where: Which runs; all where None.
+        order: What they are sorted by where that is not the rank.
+        limit: The most runs, or recipes, of each validation set; all where None.
+        columns: Names of the columns to show; None for the usual ones.
+        by_recipe: Whether runs of one recipe apart from the seed are one line.
     """
 
-    detail: RunDetail
-    folder: Path
-    sizes: Mapping[str, int | None]
-    reason: str | None
+    metric: Metric = ACCURACY
+    where: Condition | None = None
+    order: Order | None = None
+    limit: int | None = None
+    columns: tuple[str, ...] | None = None
+    by_recipe: bool = False
 
 
-def show_run(reference: str, home: Path | None) -> ShownRun:
-    """Everything the store knows of a run.
-
-    Args:
-        reference: Which run; the bare name of an experiment means its latest.
-        home: As given on the command line.
+def ask(
+    *,
+    metric: str = ACCURACY.name,
+    where: str | None = None,
+    columns: str | None = None,
+    all_settings: bool = False,
+    sort: str | None = None,
+    limit: int | None = None,
+    by_recipe: bool = False,
+) -> Question:
+    """A question in the words of the command line.
 
     Raises:
-        NotFoundError: Where there is no such run.
+        ConfigError: For a name or a condition that cannot be understood, or options that contradict
+            each other.
     """
-    folder = find_home(home)
-    with open_store(folder, create=False) as store:
-        choice = resolve_run(store, reference, of_experiment="latest")
-        detail = store.get_detail(choice.summary.id)
-    names = [file.path for file in detail.checkpoints]
-    names += [e.predictions for e in detail.evaluations if e.predictions]
-    if detail.epochs:
-        names.append(f"{detail.run.directory}/log.csv")
-    sizes = {name: _size(folder / name) for name in names}
-    return ShownRun(detail, folder / detail.run.directory, sizes, choice.reason)
+    if by_recipe:
+        for option, given in (("--columns", columns), ("--all", all_settings), ("--sort", sort)):
+            if given:
+                raise ConfigError(
+                    f"--group and {option} cannot go together: a line is several runs then,"
+                    " ranked by their mean",
+                    hint=f"leave {option} away; --format json has all values of --group",
+                )
+    chosen = parse_columns(columns)
+    if all_settings:
+        chosen = tuple(dict.fromkeys((*(chosen or (ACCURACY.name,)), *KINDS)))
+    return Question(
+        metric=METRICS[parse_metric(metric)],
+        where=None if where is None else parse_condition(where),
+        order=parse_order(sort),
+        limit=limit,
+        columns=chosen,
+        by_recipe=by_recipe,
+    )
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+def compare_runs(home: Path | None, question: Question | None = None) -> Leaderboard:
+    """The runs of a home, ranked within each validation set; no tables where there is no home yet.
+
+    Args:
+        home: As given on the command line.
+        question: All runs by validation accuracy where None.
+    """
+    asked = question or Question()
+    try:
+        with open_store(find_home(home), create=False) as store:
+            groups = tuple(_build_groups(store, asked))
+    except NotFoundError:
+        groups = ()
+    return Leaderboard(asked.metric, asked.columns, groups, is_filtered=asked.where is not None)
+
+
+def _build_groups(store: RunStore, asked: Question) -> list[LeaderboardGroup]:
+    known = _Known(store)
+    if asked.where or asked.order or asked.by_recipe:
+        # These look at everything of every run; ranking alone needs three numbers of each.
+        known.read(None)
+    standings = store.list_standings(asked.metric.name)
+    if asked.where is not None:
+        meant = {run.id for run in known.summaries.values() if known.matches(run.id, asked.where)}
+        standings = [standing for standing in standings if standing.id in meant]
+    sets = rank_by_validation_set(standings, asked.metric)
+    shown = {digest: _choose(members, known, asked) for digest, members in sets.items()}
+    known.read([standing.id for members in shown.values() for standing in members])
+    return [
+        _build_group(store, digest, members, shown[digest], known, asked)
+        for digest, members in sets.items()
+    ]
+
+
+class _Known:
+    """What has been read of runs, so that nothing is read twice."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self.summaries: dict[int, RunSummary] = {}
+        self.settings: dict[int, Mapping[str, Any]] = {}
+
+    def read(self, run_ids: Collection[int] | None) -> None:
+        """Reads runs, all where None, that have not been read."""
+        if run_ids is not None:
+            run_ids = [run_id for run_id in run_ids if run_id not in self.summaries]
+            if not run_ids:
+                return
+        for run in self._store.list_summaries(run_ids):
+            self.summaries[run.id] = add_interval(run)
+        self.settings |= self._store.read_settings(run_ids)
+
+    def matches(self, run_id: int, condition: Condition) -> bool:
+        return condition(self.summaries[run_id], self.settings[run_id])
+
+
+def _choose(members: list[Standing], known: _Known, asked: Question) -> list[Standing]:
+    """Those to show, as they shall be shown; ranked ones stay before the others."""
+    chosen = list(members)
+    if asked.order is not None:
+        column, descending = asked.order.column, asked.order.descending
+
+        def value(standing: Standing) -> Any:
+            return column.read(known.summaries[standing.id], known.settings[standing.id])
+
+        valued = [standing for standing in members if value(standing) is not None]
+        # What takes numbers and words holds either: words after numbers.
+        valued.sort(key=lambda s: (isinstance(value(s), str), value(s)), reverse=descending)
+        chosen = valued + [standing for standing in members if value(standing) is None]
+        chosen.sort(key=lambda standing: standing.score is None)
+    return chosen if asked.by_recipe else chosen[: asked.limit]
+
+
+def _build_group(
+    store: RunStore,
+    digest: str | None,
+    standings: Sequence[Standing],
+    shown: Sequence[Standing],
+    known: _Known,
+    asked: Question,
+) -> LeaderboardGroup:
+    ranks = {
+        standing.id: rank
+        for rank, standing in enumerate(standings, 1)
+        if standing.score is not None
+    }
+    common = find_common([known.settings[standing.id] for standing in shown])
+    runs = [
+        RankedRun(
+            rank=ranks.get(standing.id),
+            summary=known.summaries[standing.id],
+            settings=known.settings[standing.id],
+            differs=find_differing(known.settings[standing.id], common),
+        )
+        for standing in shown
+    ]
+    ranked = tuple(run for run in runs if run.rank is not None)
+    recipes = None
+    if asked.by_recipe:
+        # What an unfinished run has reached says nothing yet of its recipe.
+        members = [
+            (run.summary, run.settings) for run in ranked if run.summary.status is Status.COMPLETED
+        ]
+        common, recipes = group_by_recipe(members, asked.metric)
+    first_two = sorted((run for run in ranked if run.rank in (1, 2)), key=lambda r: r.rank or 0)
+    return LeaderboardGroup(
+        validation_digest=digest,
+        validation_images=next((run.summary.validation_images for run in runs), None),
+        classes=store.count_classes(digest) if digest else None,
+        ranked=ranked,
+        unranked=tuple(run for run in runs if run.rank is None),
+        omitted=len(standings) - len(shown),
+        common=common,
+        recipes=None if recipes is None else tuple(recipes[: asked.limit]),
+        test=(
+            compare_predictions(store, first_two[0].summary, first_two[1].summary)
+            if len(first_two) == 2 and not asked.by_recipe
+            else None
+        ),
+    )

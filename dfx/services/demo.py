@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dfx.data.sample import write_sample
+from dfx.leaderboard import Leaderboard
 from dfx.messages import Counting, Message, Notice, RunFinished
-from dfx.records import Evaluation, LeaderboardGroup, Prediction, Status
-from dfx.services.compare import compare_runs, show_run
+from dfx.records import Evaluation, Prediction, Status
+from dfx.services.compare import compare_runs
 from dfx.services.configure import configure, find_file
 from dfx.services.home import open_store
 from dfx.services.predict import load_detector, predict
 from dfx.services.resume import resume_run
+from dfx.services.show import show_run
 from dfx.services.train import start_run
 
 DEVICE = "cpu"
@@ -35,6 +37,7 @@ class DemoResult:
     """What the demo has to show.
 
     Attributes:
+        leaderboard: Of the demo's runs.
         winner: Name of the best run.
         evaluation: Its validation report.
         origin: Which weights the predictions were made with, and why.
@@ -43,7 +46,7 @@ class DemoResult:
         home: The home of the runs.
     """
 
-    groups: list[LeaderboardGroup]
+    leaderboard: Leaderboard
     winner: str
     evaluation: Evaluation
     origin: str
@@ -72,8 +75,8 @@ def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
     notify(Notice(f"{IMAGES} drawn portraits in {data}, half of them with a blended face: {done}"))
     for experiment, changes in EXPERIMENTS.items():
         _train(experiment, changes, data, home, notify)
-    groups = compare_runs(home)
-    winner = groups[0].ranked[0]
+    leaderboard = compare_runs(home)
+    winner = leaderboard.groups[0].ranked[0].summary
     shown = show_run(winner.run, home)
     evaluation = next(e for e in shown.detail.evaluations if e.epoch == winner.best_epoch)
     detector = load_detector("best", weights_file=None, home=home, device=DEVICE)
@@ -83,7 +86,7 @@ def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
         for image in sorted((data / "test" / class_name).iterdir())[:3]
     ]
     predictions = list(predict(detector, images, batch_size=len(images)))
-    return DemoResult(groups, winner.run, evaluation, detector.origin, predictions, data, home)
+    return DemoResult(leaderboard, winner.run, evaluation, detector.origin, predictions, data, home)
 
 
 def _train(

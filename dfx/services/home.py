@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from dfx.errors import StoreError
 from dfx.tracking.engine import DATABASE_NAME, open_engine
+from dfx.tracking.filesystem import find_network_file_system
 from dfx.tracking.store import RunStore
 
 
@@ -88,3 +89,14 @@ def open_database(home: Path) -> Iterator[Engine]:
 
 def _database_url() -> str | None:
     return os.environ.get("DFX_DATABASE_URL")
+
+
+def warn_of_network(home: Path) -> str | None:
+    """What to say where SQLite is not safe in a home; None where nothing is known against it."""
+    kind = find_network_file_system(home)
+    if kind is None:
+        return None
+    return (
+        f"{home} is on a network file system ({kind}), where SQLite is not safe: keep the home on a"
+        " local disk with --home, or use a PostgreSQL server through DFX_DATABASE_URL"
+    )

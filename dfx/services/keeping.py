@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
+from dfx.services.run_files import CHECKPOINT_NAME
 from dfx.services.testimony import testify, to_plain
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
@@ -49,15 +49,13 @@ from dfx.training.state import TrainingState
 UNCALIBRATED_THRESHOLD = 0.5
 """What validation scores are judged by while training."""
 
-CHECKPOINT_NAME = re.compile(
-    r"(?P<kind>last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a(?P<attempt>\d+)\.pt", re.ASCII
-)
-"""How checkpoints are called: the step is that of *last* ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """Writes what a run leaves behind, then tells the store.
+
+    No file is touched once another attempt has taken the run over: each method raises
+    `AttemptSuperseded` before it begins.
 
     Attributes:
         home: What stored paths are relative to.
@@ -73,6 +71,7 @@ class Keeper:
 
     def tidy(self) -> None:
         """Finishes what an attempt before this one was killed over: drafts, old files, the log."""
+        self.store.check_attempt(self.attempt.id)
         folder = self.home / self.run.directory
         remove_drafts(folder)
         remove_drafts(folder / "checkpoints")
@@ -82,6 +81,7 @@ class Keeper:
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
+        self.store.check_attempt(self.attempt.id)
         newest = self.store.list_checkpoints(self.run.id, kind="last")[:1]
         if newest and newest[0].path == self._path_of_last(state):
             return  # Nothing has happened since; a file that a row names is never written again.
@@ -94,6 +94,7 @@ class Keeper:
         Returns:
             The row as it was recorded.
         """
+        self.store.check_attempt(self.attempt.id)
         record = EpochRecord(
             epoch=event.epoch,
             step=event.step,
@@ -307,6 +308,7 @@ def write_manifest(home: Path, index: SplitIndex) -> None:
     """Keeps the content digest of every image of a split, once per content of the split."""
     digest = index.summarise().content_digest.removeprefix("sha256:")
     path = home / ".images" / f"{digest}.csv.gz"
+    # Its row is there already: `dfx gc` looks for it again after it has put a file aside.
     if path.exists():
         return
     rows = [

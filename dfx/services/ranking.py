@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dfx.evaluation.intervals import wilson_interval
-from dfx.records import LeaderboardGroup, RunSummary
+from dfx.leaderboard import Metric
+from dfx.records import RunSummary, Standing
 
 
-def group_by_validation_set(runs: Sequence[RunSummary]) -> list[LeaderboardGroup]:
-    """Leaderboards, one per validation set, that of the newest run first.
+def rank_by_validation_set(
+    standings: Sequence[Standing], metric: Metric
+) -> dict[str | None, list[Standing]]:
+    """Runs by the digest of their validation set, the set of the newest run first.
 
-    Within one, runs are ranked by validation accuracy at their best epoch; ties go to the lower
-    loss, then to the earlier run. Runs without a finished epoch are listed unranked.
+    Within one, they are ranked by the metric at their best epoch; ties go to the lower validation
+    loss, then to the earlier run. Runs without a finished epoch come last, the newest first. Runs
+    that never read their data, and so belong nowhere, are the last of the sets.
     """
-    sets: dict[str | None, list[RunSummary]] = {}
-    for run in sorted(runs, key=lambda run: run.id, reverse=True):
-        sets.setdefault(run.validation_digest, []).append(_add_interval(run))
-    # Runs that never read their data belong nowhere; they come last.
-    ordered = sorted(sets.items(), key=lambda item: item[0] is None)
-    return [
-        LeaderboardGroup(
-            validation_digest=digest,
-            validation_images=next((r.validation_images for r in members), None),
-            ranked=tuple(sorted((r for r in members if r.val_accuracy is not None), key=_rank_key)),
-            unranked=tuple(r for r in members if r.val_accuracy is None),
-        )
-        for digest, members in ordered
-    ]
+    sets: dict[str | None, list[Standing]] = {}
+    for standing in sorted(standings, key=lambda standing: standing.id, reverse=True):
+        sets.setdefault(standing.validation_digest, []).append(standing)
+    sign = -1 if metric.higher_is_better else 1
+
+    def order(standing: Standing) -> tuple[bool, float, float, int]:
+        if standing.score is None:
+            return True, 0.0, 0.0, -standing.id
+        return False, sign * standing.score, standing.loss or 0.0, standing.id
+
+    for members in sets.values():
+        members.sort(key=order)
+    return dict(sorted(sets.items(), key=lambda item: item[0] is None))
 
 
-def _rank_key(run: RunSummary) -> tuple[float, float, int]:
-    return (-(run.val_accuracy or 0.0), run.val_loss or 0.0, run.id)
-
-
-def _add_interval(run: RunSummary) -> RunSummary:
+def add_interval(run: RunSummary) -> RunSummary:
+    """The run with Wilson's 95 % interval of its validation accuracy, where it has one."""
     if run.val_accuracy is None or not run.validation_images:
         return run
     right = round(run.val_accuracy * run.validation_images)

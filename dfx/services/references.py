@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dfx.errors import AmbiguousReference, NotFoundError
-from dfx.records import RunSummary, Status
-from dfx.services.ranking import group_by_validation_set
+from dfx.leaderboard import ACCURACY
+from dfx.records import RunSummary, Standing, Status
+from dfx.services.ranking import rank_by_validation_set
 from dfx.tracking.store import RunStore
 
 Wanted = Literal["best", "latest"]
@@ -89,19 +90,23 @@ def _latest(runs: Sequence[RunSummary], among: str) -> Choice:
 
 
 def _best(runs: Sequence[RunSummary], among: str) -> Choice:
-    groups = [group for group in group_by_validation_set(runs) if group.ranked]
-    if not groups:
+    by_id = {run.id: run for run in runs if run.val_accuracy is not None}
+    if not by_id:
         raise NotFoundError(
             f"no run{among} has finished an epoch, so none has weights yet",
             hint="`dfx compare` shows how they stand; `dfx resume` continues one",
         )
-    group = groups[0]
-    best = group.ranked[0]
-    count = len(group.ranked)
+    standings = [
+        Standing(run.id, run.validation_digest, run.val_accuracy, run.val_loss)
+        for run in by_id.values()
+    ]
+    sets = list(rank_by_validation_set(standings, ACCURACY).values())
+    best = by_id[sets[0][0].id]
+    count = len(sets[0])
     runs_in_words = "the only run" if count == 1 else f"{count} runs"
     reason = f"best validation accuracy ({best.val_accuracy:.4f}) of {runs_in_words}{among}"
-    if len(groups) > 1:
-        reason += f" on the newest of {len(groups)} validation sets"
+    if len(sets) > 1:
+        reason += f" on the newest of {len(sets)} validation sets"
     return Choice(best, reason)
 
 

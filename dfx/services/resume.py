@@ -12,6 +12,7 @@ from dfx.errors import ConfigError, DataError, NotFoundError, RunBusy, WeightsEr
 from dfx.messages import Notice
 from dfx.models.initial import Network
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary, Status
+from dfx.services.artefacts import get_artefact_home
 from dfx.services.assembly import recreate_module
 from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import parse_settings
@@ -53,9 +54,7 @@ def resume_run(
         Interrupted: Where a signal stopped it; it can be resumed.
         DfxError: For whatever else a user can cause.
     """
-    folder = find_home(home)
-    require_writable(folder)
-    with assemble() as team, open_store(folder, create=False) as store:
+    with assemble() as team, open_store(find_home(home), create=False) as store:
         run = _choose(store, reference, notify)
         if run is None:
             raise NotFoundError(
@@ -77,6 +76,8 @@ def resume_run(
                 )
             )
             return run
+        folder = get_artefact_home(store, run)
+        require_writable(folder)
         machine = resolve_machine(config, team)
         listed = list_data(machine.config)
         for summary in run.data:
@@ -91,7 +92,12 @@ def resume_run(
                 run.id,
                 process=this_process(),
                 settings=attempt_settings(machine.config),
-                environment=describe_environment(machine.device, folder, processes=team.size),
+                environment=describe_environment(
+                    machine.device,
+                    folder,
+                    data=Path(machine.config.data.root),
+                    processes=team.size,
+                ),
                 start_step=good[0].step if good else 0,
             )
             work = Work(
@@ -108,9 +114,9 @@ def resume_run(
                 former_epochs=former_epochs,
                 renews_patience=is_longer or former_epochs < config.train.epochs,
             )
-            with attempting(work):
+            with attempting(work) as heart:
                 _go_back(work, good, network, notify)
-                return perform(work, notify, flag)
+                return perform(work, notify, flag, heart)
 
 
 def _go_back(

@@ -25,7 +25,8 @@ from dfx.evaluation.metrics import measure
 from dfx.models.weights import Weights, load_weights
 from dfx.records import CLASS_NAMES, CheckpointFile, EpochRecord, Evaluation, Status
 from dfx.services.configure import check_name
-from dfx.services.keeping import CHECKPOINT_NAME, UNCALIBRATED_THRESHOLD
+from dfx.services.keeping import UNCALIBRATED_THRESHOLD
+from dfx.services.run_files import CHECKPOINT_NAME
 from dfx.services.testimony import (
     describe_early_stop,
     read_attempts,

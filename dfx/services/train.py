@@ -15,10 +15,11 @@ from dfx.models.network import check_single_images
 from dfx.records import Run, Split
 from dfx.services.attempt import Notify, Work, attempting, heeding_signals, perform
 from dfx.services.configure import Configuration
-from dfx.services.home import find_home, open_store
+from dfx.services.home import find_home, open_store, warn_of_network
 from dfx.services.machine import resolve_machine
 from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
+from dfx.services.run_files import next_free_number
 from dfx.tracking.process import this_process
 from dfx.training.team import assemble
 
@@ -55,15 +56,19 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
         with open_store(folder, create=True) as store, heeding_signals(notify) as flag:
             if is_new:
                 notify(Notice(f"runs are kept in {folder}"))
+                if not store.is_shared and (warning := warn_of_network(folder)):
+                    notify(Notice(warning, "warning"))
             run, attempt = store.create_run(
                 experiment=configuration.name,
                 config=machine.config,
                 home=folder,
                 uuid=str(uuid.uuid4()),
-                at_least_number=_next_free_number(folder / configuration.name),
+                at_least_number=next_free_number(folder / configuration.name),
                 process=this_process(),
                 settings=attempt_settings(machine.config),
-                environment=describe_environment(machine.device, folder, processes=team.size),
+                environment=describe_environment(
+                    machine.device, folder, data=Path(config.data.root), processes=team.size
+                ),
             )
             work = Work(
                 store=store,
@@ -79,10 +84,10 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 former_epochs=config.train.epochs,
                 renews_patience=False,
             )
-            with attempting(work):
+            with attempting(work) as heart:
                 store.record_weights(attempt.id, network.weights)
                 notify(Notice(f"run {run.name} (id {run.id})"))
-                return perform(work, notify, flag)
+                return perform(work, notify, flag, heart)
 
 
 def attempt_settings(config: ExperimentConfig) -> dict[str, Any]:
@@ -126,10 +131,3 @@ def _describe_source(config: ExperimentConfig) -> str:
     if config.model.weights_file:
         return f"weights from {config.model.weights_file}"
     return "published weights of timm" if config.model.pretrained else "random weights"
-
-
-def _next_free_number(folder: Path) -> int:
-    """One more than the largest number a folder has, so that a lost database overwrites nothing."""
-    if not folder.is_dir():
-        return 1
-    return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1

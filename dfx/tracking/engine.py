@@ -79,6 +79,11 @@ _MAY_MEAN_FULL = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 TRANSACTION_BYTES = 256 * 1024
 """What a transaction may need beside the database while it lasts: for its log and their index."""
 
+_UNREADABLE = (
+    "the database URL cannot be read; expected postgresql+psycopg://USER@HOST:PORT/DATABASE"
+)
+"""Without the URL: what is wrong with it may be the password."""
+
 _POSTGRESQL_REFUSALS = ("25006", "42501")
 """SQLSTATE of a read-only server and of missing rights, which are no bugs of ours."""
 
@@ -121,10 +126,14 @@ def open_file(path: Path) -> Engine:
 def _open_postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "the database URL cannot be read; expected postgresql+psycopg://USER@HOST/DATABASE"
-        ) from None
+    except (ArgumentError, ValueError):
+        raise ConfigError(_UNREADABLE) from None
+    if "@" in (parsed.host or ""):
+        # It is a part of the password, and must not be looked up as a host, nor shown.
+        raise ConfigError(_UNREADABLE, hint="write an @ in a password as %40, a / as %2F")
+    if isinstance(password := parsed.query.get("password"), str):
+        # Where SQLAlchemy does not show it.
+        parsed = parsed.set(password=password).difference_update_query(["password"])
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
         raise ConfigError(
             f"the database URL starts with {parsed.drivername!r}; expected postgresql+psycopg",
@@ -190,8 +199,10 @@ def get_database_path(engine: Engine) -> Path:
 
 
 def describe(engine: Engine) -> str:
-    """The database in a message: its path, or its URL without the password."""
-    return str(engine.url.database) if is_sqlite(engine) else str(engine.url)
+    """The database in a message: its path, or its URL without whatever may be secret."""
+    if is_sqlite(engine):
+        return str(engine.url.database)
+    return str(engine.url.difference_update_query(engine.url.query))
 
 
 @contextmanager
@@ -260,7 +271,9 @@ def _explain(error: BaseException | None, where: str, *, operational: bool) -> S
     if isinstance(error, sqlite3.Error):
         return _explain_sqlite(error, where)
     state = getattr(error, "sqlstate", None)
-    if operational or state in _POSTGRESQL_REFUSALS:
+    # Whatever stands in the URL's query, psycopg looks at first.
+    is_mistyped = state is None and "connection option" in str(error)
+    if operational or is_mistyped or state in _POSTGRESQL_REFUSALS:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         if state == _POSTGRESQL_FULL:
             return NoSpaceLeft(f"no space left to write the database {where}: {reason}", hint=_FREE)

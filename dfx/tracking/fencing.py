@@ -17,22 +17,23 @@ from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, RunRow
 
 
-def hold(session: Session, attempt_id: int) -> tuple[RunRow, AttemptRow]:
-    """The rows of an attempt that may write, and its run, locked until the transaction ends.
+def hold(session: Session, attempt_id: int, *, lock: bool = True) -> tuple[RunRow, AttemptRow]:
+    """The rows of an attempt that may write, and its run.
+
+    Args:
+        session: In a transaction.
+        attempt_id: Who wants to write.
+        lock: Whether they stay as they are until the transaction ends.
 
     Raises:
         AttemptSuperseded: Where another attempt has taken over, or this one has ended.
         NotFoundError: Where the run was removed.
     """
     # First the run, then the attempt: on PostgreSQL the lock makes a takeover wait, or us see it.
-    run = session.scalar(
-        select(RunRow)
-        .where(
-            RunRow.id
-            == select(AttemptRow.run_id).where(AttemptRow.id == attempt_id).scalar_subquery()
-        )
-        .with_for_update()
+    found = select(RunRow).where(
+        RunRow.id == select(AttemptRow.run_id).where(AttemptRow.id == attempt_id).scalar_subquery()
     )
+    run = session.scalar(found.with_for_update() if lock else found)
     if run is None:
         raise NotFoundError(f"there is no attempt {attempt_id}: its run was removed")
     attempt = session.get_one(AttemptRow, attempt_id)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dfx.errors import NotFoundError
+from dfx.history import RecordedEpoch, RunHistory
 from dfx.records import (
     CheckpointFile,
     CheckpointKind,
@@ -132,6 +133,31 @@ def get_detail(session: Session, run_id: int, here: ProcessIdentity) -> RunDetai
         attempts=tuple(mapping.to_attempt(row) for row in _list_attempts(session, run_id)),
         checkpoints=tuple(list_checkpoints(session, run_id, None, include_superseded=False)),
         evaluations=tuple(mapping.to_evaluation(row) for row in evaluations),
+    )
+
+
+def get_history(session: Session, run_id: int, here: ProcessIdentity) -> RunHistory:
+    """A run with its attempts and every epoch in the order of recording.
+
+    Raises:
+        NotFoundError: Where there is none of that id.
+    """
+    run = get_run(session, run_id, here)
+    attempts = _list_attempts(session, run_id)
+    numbers = {attempt.id: attempt.number for attempt in attempts}
+    epochs = session.scalars(
+        select(EpochRow).where(EpochRow.run_id == run_id).order_by(EpochRow.id)
+    )
+    return RunHistory(
+        run=run,
+        attempts=tuple(mapping.to_attempt(row) for row in attempts),
+        epochs=tuple(
+            RecordedEpoch(
+                mapping.to_epoch(row, numbers[row.attempt_id]),
+                None if row.superseded_by is None else numbers[row.superseded_by],
+            )
+            for row in epochs
+        ),
     )
 
 

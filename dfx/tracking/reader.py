@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, select
 
+from dfx.history import RunHistory
 from dfx.records import (
     CheckpointFile,
     CheckpointKind,
@@ -101,6 +102,11 @@ class RunReader:
         with database.reading(self._engine) as session:
             return summaries.list_standings(session, metric)
 
+    def count_classes(self, digest: str) -> tuple[int, int] | None:
+        """Real and deepfake images of the split with a digest, or None where no run knows it."""
+        with database.reading(self._engine) as session:
+            return summaries.count_classes(session, digest)
+
     def read_settings(self, run_ids: Collection[int] | None = None) -> dict[int, dict[str, Any]]:
         """The configurations of runs by their ids, flat, with machine and plan as used last.
 
@@ -127,6 +133,15 @@ class RunReader:
         """
         with database.reading(self._engine) as session:
             return queries.get_detail(session, run_id, self._here)
+
+    def get_history(self, run_id: int) -> RunHistory:
+        """One run with all that ever happened to it, also what no longer stands.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.reading(self._engine) as session:
+            return queries.get_history(session, run_id, self._here)
 
     def list_checkpoints(
         self,

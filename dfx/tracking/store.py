@@ -42,8 +42,8 @@ class RunStore(RunCurator):
     - A run belongs to one attempt at a time. Whatever a training writes names its attempt, and
       raises `AttemptSuperseded` once another attempt has taken over, or this one has ended.
       `record_evaluation`, tags and notes alone add to a run that others may be working on.
-    - Files come first: a checkpoint is recorded after it is safe on disk, and forgotten after it
-      was removed. Paths are relative to the home of the run.
+    - Files come first: a checkpoint is recorded after it is safe on disk, and forgotten before it
+      is removed. Paths are relative to the home of the run.
     - History stays: what a run leaves behind when it goes back is marked as superseded and no
       longer shown, but not deleted.
     - Any method raises `StoreError`, with a hint, where the database cannot be used.
@@ -170,6 +170,18 @@ class RunStore(RunCurator):
         with database.writing(self._engine) as session:
             _, attempt = fencing.hold(session, attempt_id)
             attempt.heartbeat_at = database.clock(session)
+
+    def check_attempt(self, attempt_id: int) -> None:
+        """Accepts an attempt that may still write; to be asked before a file is written.
+
+        It only reads, so another writer does not make it wait.
+
+        Raises:
+            AttemptSuperseded: As for every write.
+            NotFoundError: Where the run was removed.
+        """
+        with database.reading(self._engine) as session:
+            fencing.hold(session, attempt_id, lock=False)
 
     def record_data(self, attempt_id: int, splits: Sequence[SplitSummary]) -> None:
         """Stores what the splits hold; a split that is known already must have the same digests.

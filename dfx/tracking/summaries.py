@@ -111,6 +111,7 @@ def list_summaries(
             recipe_digest=row.recipe_digest,
             train_digest=row.train_digest,
             directory=row.directory,
+            predictions=row.predictions,
             message=row.message,
             tags=tuple(tags.get(row.id, ())),
             note=row.note,
@@ -137,6 +138,18 @@ def read_settings(session: Session, run_ids: Collection[int] | None) -> dict[int
         for run_id, config, version, settings in session.execute(_chosen(found, RunRow.id, run_ids))
         if run_ids is None or run_id in run_ids
     }
+
+
+def count_classes(session: Session, digest: str) -> tuple[int, int] | None:
+    """Real and deepfake images of a split, as any run that has read it recorded them."""
+    # By the run's digest, which has an index; only the splits of one run are looked at.
+    row = session.execute(
+        select(SplitRow.real, SplitRow.deepfake)
+        .join(RunRow, RunRow.id == SplitRow.run_id)
+        .where(RunRow.validation_digest == digest, SplitRow.split == "val")
+        .limit(1)
+    ).first()
+    return None if row is None else (row.real, row.deepfake)
 
 
 def _chosen(
@@ -201,6 +214,7 @@ def _select_summaries() -> Select[*tuple[Any, ...]]:
             EvaluationRow.precision,
             EvaluationRow.recall,
             EvaluationRow.average_precision,
+            EvaluationRow.predictions,
             epochs.label("epochs"),
             seconds.label("seconds"),
             train_digest.label("train_digest"),

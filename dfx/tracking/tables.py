@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Connection,
     DateTime,
     Dialect,
     Double,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -70,6 +72,20 @@ class Base(DeclarativeBase):
         float: Double,
         str: Text,
     }
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _make_indexes_partial(metadata: MetaData, connection: Connection, **_options: Any) -> None:
+    """Gives PostgreSQL the conditions of SQLite's partial indexes.
+
+    `postgresql_where` beside `sqlite_where` would load that dialect, with all its drivers'
+    modules, for every command that reads a SQLite file.
+    """
+    if connection.dialect.name == "postgresql":
+        for table in metadata.tables.values():
+            for index in table.indexes:
+                condition = index.dialect_options["sqlite"]["where"]
+                index.dialect_options["postgresql"]["where"] = condition
 
 
 class ExperimentRow(Base):
@@ -157,9 +173,7 @@ class AttemptRow(Base):
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("run_id", "number"),
-        Index(
-            "ix_attempts_open", "run_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
-        ),
+        Index("ix_attempts_open", "run_id", unique=True, sqlite_where=_OPEN),
         _AUTOINCREMENT,
     )
 
@@ -185,14 +199,7 @@ class EpochRow(Base):
 
     __tablename__ = "epochs"
     __table_args__ = (
-        Index(
-            "ix_epochs_standing",
-            "run_id",
-            "epoch",
-            unique=True,
-            sqlite_where=_STANDING,
-            postgresql_where=_STANDING,
-        ),
+        Index("ix_epochs_standing", "run_id", "epoch", unique=True, sqlite_where=_STANDING),
         _AUTOINCREMENT,
     )
 

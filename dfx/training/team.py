@@ -35,6 +35,9 @@ _PATIENCE = timedelta(days=1)
 _STALL = timedelta(hours=1)
 """How long a step may take, such as one whose images come from a disk that has fallen asleep."""
 
+_NO_SIGNAL = 1
+"""Stands for another reason to stop; smaller than the number of any signal that is heeded."""
+
 
 class Team:
     """This process and those it trains with.
@@ -111,16 +114,22 @@ class Team:
         """
         return [each for each in self.gather(problem) if each]
 
-    def sharing(self, flag: StopFlag) -> Callable[[], bool]:
+    def sharing(
+        self, flag: StopFlag, must_stop: Callable[[], bool] = lambda: False
+    ) -> Callable[[], bool]:
         """Asks whether to stop, as `fit` wants it: a signal to one member reaches all.
 
         Each call is an exchange, so all members learn of it after the same step.
+
+        Args:
+            flag: Raised by signals.
+            must_stop: Whether this member has another reason to stop.
         """
 
         def should_stop() -> bool:
-            agreed = self.most(flag.signal_number or 0)
+            agreed = self.most(flag.signal_number or (_NO_SIGNAL if must_stop() else 0))
             # A signal that came during the exchange counts at the next, and must not be lost.
-            if agreed and not flag.is_raised():
+            if agreed > _NO_SIGNAL and not flag.is_raised():
                 flag.signal_number = agreed
             return agreed > 0
 

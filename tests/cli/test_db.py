@@ -327,6 +327,19 @@ def test_folder_without_a_whole_checkpoint_is_not_adopted(dfx: Command, home: Pa
     assert not (home / "dfx.db").exists()
 
 
+def test_run_that_was_removed_does_not_come_back(dfx: Command, home: Path) -> None:
+    """Its files may outlive its rows for a while; they are marked."""
+    with closing(sqlite3.connect(home / "dfx.db")) as connection:
+        for table in ("evaluations", "checkpoints", "epochs", "splits", "attempts", "runs"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.commit()
+    (home / "trained/1/.removed").write_text("")
+    report = dfx("db", "check", "--adopt", "--format", "json").json()
+
+    assert report["adopted"] == []
+    assert [(f["path"], f["is_fault"]) for f in report["findings"]] == [("trained/1", False)]
+
+
 @pytest.mark.parametrize(
     "command", [("status",), ("upgrade",), ("backup",), ("backup", "copy"), ("check", "--adopt")]
 )

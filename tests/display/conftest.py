@@ -7,18 +7,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from dfx.config import ExperimentConfig
+from dfx.leaderboard import (
+    ACCURACY,
+    Leaderboard,
+    LeaderboardGroup,
+    PairedTest,
+    RankedRun,
+)
 from dfx.records import (
     Attempt,
     CheckpointFile,
     Confusion,
     EpochRecord,
     Evaluation,
-    LeaderboardGroup,
     ProcessIdentity,
     Run,
     RunDetail,
@@ -29,6 +36,7 @@ from dfx.records import (
 
 GOLDENS = Path(__file__).parent / "goldens"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DEFAULTS = ExperimentConfig().flat()
 DIGEST = "sha256:9f2c" + "0" * 60
 
 Render = Callable[[RenderableType, int], str]
@@ -94,7 +102,7 @@ def _summary(name: str, *, run_id: int, accuracy: float, half: float) -> RunSumm
 
 
 @pytest.fixture
-def groups() -> list[LeaderboardGroup]:
+def leaderboard() -> Leaderboard:
     """Two validation sets, a lost run, one without an epoch, and one that never read its data."""
     first = _summary("b4-robust/1", run_id=3, accuracy=0.98731, half=0.0016)
     second = replace(
@@ -134,13 +142,30 @@ def groups() -> list[LeaderboardGroup]:
         validation_digest=None,
         validation_images=None,
     )
-    return [
-        LeaderboardGroup(DIGEST, 20000, (first, second, lost), (early,)),
-        LeaderboardGroup(
-            other.validation_digest, 1200, (replace(other, validation_images=1200),), ()
-        ),
-        LeaderboardGroup(None, None, (), (unread,)),
+    common = {"augment.jpeg": 0.0, "train.freeze_epochs": 0, "train.seed": 0}
+    differing: list[dict[str, Any]] = [
+        {"augment.jpeg": 0.5},
+        {"train.seed": 1},
+        {"train.freeze_epochs": 3},
+        {},
     ]
+    ranked = tuple(
+        RankedRun(rank if run is not early else None, run, {**DEFAULTS, **differs}, differs)
+        for rank, (run, differs) in enumerate(
+            zip((first, second, lost, early), differing, strict=True), 1
+        )
+    )
+    test = PairedTest(first.run, second.run, 210, 190, 0.3417)
+    alone = RankedRun(1, replace(other, validation_images=1200), DEFAULTS, {})
+    nowhere = RankedRun(None, unread, DEFAULTS, {})
+    groups = (
+        LeaderboardGroup(
+            DIGEST, 20000, (10000, 10000), ranked[:3], ranked[3:], 0, common, None, test
+        ),
+        LeaderboardGroup(other.validation_digest, 1200, None, (alone,), (), 17, {}, None, None),
+        LeaderboardGroup(None, None, None, (), (nowhere,), 0, {}, None, None),
+    )
+    return Leaderboard(ACCURACY, None, groups)
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
+from dfx.display.confusion import confusion_table
 from dfx.display.evaluation import (
-    confusion_table,
     evaluation_document,
     evaluation_report,
+    evaluations_table,
     metrics_table,
 )
 from dfx.display.formats import to_json
@@ -23,38 +23,6 @@ def test_report_looks_as_kept(
     golden: Callable[[str, str], None],
 ) -> None:
     golden("evaluation", render(evaluation_report(evaluation, title="b4-baseline/2"), 80))
-
-
-def test_rows_are_the_truth_and_columns_the_verdict(
-    render: Callable[[RenderableType, int], str],
-) -> None:
-    """A deepfake called real stands in the row of deepfakes, under Real."""
-    text = render(confusion_table(Confusion(tn=3, fp=1, fn=6, tp=2)), 80)
-    (real,) = [line for line in text.splitlines() if "75.0 %" in line and " 3 " in line]
-    (deepfake,) = [line for line in text.splitlines() if " 6 " in line]
-
-    assert real.replace("│", " ").split() == ["Real", "3", "75.0", "%", "1", "25.0", "%", "4"]
-    assert deepfake.replace("│", " ").split() == [
-        "Deepfake",
-        "6",
-        "75.0",
-        "%",
-        "2",
-        "25.0",
-        "%",
-        "8",
-    ]
-
-
-def test_right_verdicts_are_green_and_wrong_ones_red() -> None:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=True, color_system="standard", width=80)
-    console.print(confusion_table(Confusion(tn=3, fp=1, fn=6, tp=2)))
-
-    for right in ("3   75.0 %", "2   25.0 %"):
-        assert f"\x1b[32m{right}" in file.getvalue()
-    for wrong in ("1   25.0 %", "6   75.0 %"):
-        assert f"\x1b[31m{wrong}" in file.getvalue()
 
 
 def test_undefined_is_said_and_never_zero(
@@ -97,3 +65,28 @@ def test_document_has_the_documented_keys(evaluation: Evaluation) -> None:
         "created_at",
     ]
     assert tuple(document[name] for name in ("tn", "fp", "fn", "tp")) == (1110, 90, 120, 1080)
+
+
+def test_many_evaluations_have_a_line_each(
+    evaluation: Evaluation, render: Callable[[RenderableType, int], str]
+) -> None:
+    """Columns leave in the docstring's order as the terminal narrows."""
+    table = evaluations_table([evaluation, replace(evaluation, split="test", epoch=3, auc=None)])
+    order = []
+    for width in range(140, 20, -1):
+        wide, narrow = (
+            [table.columns[i].heading for i in table.fitting(w)] for w in (width, width - 1)
+        )
+        order += [heading for heading in wide if heading not in narrow]
+
+    assert order == ["avg precision", "precision", "recall", "F1", "data"]
+    assert render(table, 100).splitlines()[1:] == [
+        (
+            "    2  val      0.9125  0.2213  0.9731  0.9136     0.9250  0.9024         0.9688"
+            "  sha256:9f2c…"
+        ),
+        (
+            "    3  test     0.9125  0.2213       –  0.9136     0.9250  0.9024         0.9688"
+            "  sha256:9f2c…"
+        ),
+    ]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from dfx.config import parse_config
 from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows
@@ -21,13 +23,17 @@ def test_document_has_the_documented_shape(detail: RunDetail) -> None:
         "uuid",
         "status",
         "message",
+        "tags",
+        "note",
         "created_at",
         "seconds",
         "best_epoch",
         "planned_epochs",
         "recipe_digest",
+        "host",
         "home",
         "directory",
+        "folder",
         "config",
         "weights",
         "data",
@@ -35,6 +41,7 @@ def test_document_has_the_documented_shape(detail: RunDetail) -> None:
         "attempts",
         "checkpoints",
         "evaluations",
+        "files",
     ]
     assert document["run"] == "b4-baseline/2"
     assert document["status"] == "interrupted"
@@ -55,6 +62,28 @@ def test_document_has_the_documented_shape(detail: RunDetail) -> None:
     ]
     assert document["attempts"][0]["pid"] == 4711
     assert document["attempts"][0]["settings"] == {"data.workers": 4, "train.epochs": 15}
+
+
+def test_tags_note_and_files_are_there(detail: RunDetail) -> None:
+    run = replace(detail.run, tags=("a", "b"), note="two\nlines")
+    sizes = {"b4-baseline/2/best-e2.pt": 70_500_000, "b4-baseline/2/log.csv": None}
+    folder = Path("/srv/faces/runs/b4-baseline/2")
+    document = run_document(replace(detail, run=run), folder, sizes=sizes)
+
+    assert (document["tags"], document["note"]) == (["a", "b"], "two\nlines")
+    assert (document["host"], document["folder"]) == ("gpu-box", "/srv/faces/runs/b4-baseline/2")
+    assert document["files"] == [
+        {"path": "b4-baseline/2/best-e2.pt", "bytes": 70_500_000},
+        {"path": "b4-baseline/2/log.csv", "bytes": None},
+    ]
+
+
+def test_of_files_that_are_elsewhere_there_is_no_word(detail: RunDetail) -> None:
+    document = run_document(detail)
+
+    assert document["folder"] is None
+    assert document["files"] is None
+    assert len(document["checkpoints"]) == 2
 
 
 def test_numbers_come_back_exactly(detail: RunDetail) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from dfx.config import KINDS
 from dfx.display.run_page import run_page
@@ -23,7 +24,12 @@ def test_page_looks_as_kept(
 ) -> None:
     sizes = {file.path: file.bytes for file in detail.checkpoints}
     sizes |= {"b4-baseline/2/log.csv": 512, "b4-baseline/2/predictions-val.csv": None}
-    text = render(run_page(detail, FOLDER, sizes=sizes), width)
+    noted = replace(
+        detail.run,
+        tags=("candidate", "night"),
+        note="Cropped by hand.\nSee also seed 8.",
+    )
+    text = render(run_page(replace(detail, run=noted), FOLDER, sizes=sizes), width)
 
     assert max(map(len, text.splitlines())) <= width
     golden(f"show-{width}", text)
@@ -44,19 +50,76 @@ def test_every_key_is_there_and_only_what_differs_is_marked(
 
     for key in KINDS:
         assert f"{key.partition('.')[2]}=" in text
-    assert text.count("*") - text.count("* best") == 4
+    assert text.count("*") - text.count("* best") - 2 == 4
     assert "*seed=7" in text
     assert "*root='my faces'" in text
     assert "*pretrained=false" in text
 
 
-def test_an_attempt_says_what_it_ran_with_where_that_is_another_thing(
+def test_an_attempt_says_what_was_new_with_it(
     detail: RunDetail, render: Callable[[RenderableType, int], str]
 ) -> None:
-    text = render(run_page(detail, FOLDER), 80)
+    """Settings, code, environment and packages, and nothing that is as it was."""
+    first, second = detail.attempts
+    packages = {"timm": "1.0.9", "torch": "2.6.0"}
+    code = {"revision": "0123abcd", "branch": "main", "patch": None}
+    same = {"dfx": "0.1.0", "packages": packages, "code": code}
+    first = replace(first, environment=same)
+    for changes, words in (
+        ({}, "attempt 2 with data.workers=2 (was 4)\n"),
+        ({"code": {**code, "revision": "4567"}}, "code.revision=4567 (was 0123abcd)\n"),
+        ({"code": {**code, "patch": "sha256:" + "ab" * 32}}, "code.patch=sha256:abababababab…"),
+        ({"packages": {**packages, "timm": "1.1"}}, "; packages.timm=1.1 (was 1.0.9)\n"),
+        ({"cuda": "12.8"}, "; cuda=12.8 (was none)\n"),
+        ({"command": ["dfx", "resume"]}, "attempt 2 with data.workers=2 (was 4)\n"),
+    ):
+        second = replace(second, environment={**same, **changes})
+        text = render(run_page(replace(detail, attempts=(first, second)), FOLDER), 140)
+        assert words in text
+        assert "attempt 1 with" not in text
 
-    assert "attempt 2 with data.workers=2\n" in text
-    assert "attempt 1 with" not in text
+
+def test_attempts_that_had_all_in_common_say_nothing(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    attempts = (detail.attempts[0], replace(detail.attempts[0], number=2))
+
+    assert "attempt 2 with" not in render(run_page(replace(detail, attempts=attempts), FOLDER), 140)
+
+
+def test_files_that_are_elsewhere_are_not_said_to_be_gone(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    text = render(run_page(detail, None), 100)
+
+    assert "folder    elsewhere: /srv/faces/runs/b4-baseline/2 on gpu-box\n" in text
+    assert "continue  dfx resume b4-baseline/2  (on gpu-box)\n" in text
+    assert "They are elsewhere; the sizes are those recorded.\n" in text
+    assert "gone" not in text
+
+
+def test_only_evaluations_of_the_best_epoch_are_shown_in_full(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    (best,) = detail.evaluations
+    earlier = replace(best, epoch=1, accuracy=0.8125)
+    by_hand = replace(best, split="test")
+    several = replace(detail, evaluations=(earlier, best, by_hand))
+    text = render(run_page(several, FOLDER), 100)
+
+    assert text.count("Confusion matrix") == 2
+    assert text.index("val at epoch 2") < text.index("test at epoch 2")
+    assert "      1  val      0.8125" in text
+    assert "At other epochs" not in render(run_page(detail, FOLDER), 100)
+
+
+def test_sizes_have_a_total(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    sizes = {"b4-baseline/2/a.pt": 3_000_000, "b4-baseline/2/b.pt": 400_000, "c": None}
+    lines = render(run_page(detail, FOLDER, sizes=sizes), 100).splitlines()
+
+    assert lines[-1] == "  total  3.4 MB"
 
 
 def test_without_sizes_the_checkpoints_are_listed_as_recorded(
@@ -95,3 +158,23 @@ def test_names_and_messages_are_shown_verbatim(
     assert r"[bold]cannot[/bold] write \x1b[31m/d/[a]\x1b[0m" in text
     assert "/w/[b4].pth" in text
     assert "/srv/[runs]/ü" in text
+
+
+def test_nothing_is_filled_up_to_the_edge(detail: RunDetail) -> None:
+    """Off a terminal, where lines may be as long as they need to be."""
+    file = io.StringIO()
+    Console(file=file, width=1000, color_system=None).print(run_page(detail, FOLDER))
+
+    assert max(map(len, file.getvalue().splitlines())) <= 140
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.LOST])
+def test_an_attempt_that_has_not_ended_stands_as_its_run_does(
+    detail: RunDetail, render: Callable[[RenderableType, int], str], status: Status
+) -> None:
+    attempts = (detail.attempts[0],)
+    run = replace(detail.run, status=status)
+    text = render(run_page(replace(detail, run=run, attempts=attempts), FOLDER), 100)
+    (line,) = [line for line in text.splitlines() if line.startswith("  1  2026")]
+
+    assert line.split()[-5:] == [status.value, "0", "4711", "on", "atelier"]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, make_url
 
 from dfx.tracking.store import RunStore
 
@@ -52,12 +53,40 @@ def sqlite_store(sqlite_place: Place) -> Iterator[RunStore]:
 
 
 @pytest.fixture(scope="session")
-def make_database() -> Iterator[Callable[[], str]]:
-    """Makes an empty place on a PostgreSQL server of our own, and gives the URL."""
+def make_database(server: URL) -> Iterator[Callable[[], str]]:
+    """Makes an empty place on a PostgreSQL server, and gives the URL."""
     psycopg = pytest.importorskip("psycopg", reason="PostgreSQL tests need the extra 'postgres'")
+    address = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    made: list[str] = []
+
+    def make() -> str:
+        # A schema of its own is as good as a database, and a thousand files smaller.
+        name = f"dfx_{uuid.uuid4().hex}"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        made.append(name)
+        place = server.update_query_dict({"options": f"-csearch_path={name}"})
+        return place.render_as_string(hide_password=False)
+
+    yield make
+    with psycopg.connect(address, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[URL]:
+    """The server that `DFX_DATABASE_URL` named when pytest started, else one of our own."""
+    given = os.environ.get("DFX_TEST_DATABASE_URL")
+    if given:
+        yield make_url(given)
+        return
     programs = _find_postgresql()
     if programs is None:
-        pytest.skip("PostgreSQL tests need initdb and pg_ctl, in PATH or /usr/lib/postgresql")
+        pytest.skip(
+            "PostgreSQL tests need a server in DFX_DATABASE_URL, or initdb and pg_ctl in PATH or"
+            " /usr/lib/postgresql to start one"
+        )
     # In memory where that is possible: what is tested is the store, not the server's disk.
     memory = Path("/dev/shm")
     folder = Path(
@@ -86,17 +115,7 @@ def make_database() -> Iterator[Callable[[], str]]:
         call("initdb", "-D", data, "-U", "dfx", "-A", "trust", "-E", "UTF8", "-N")
         call("pg_ctl", "-D", data, "-w", "-o", flags, "-l", str(folder / "log"), "start")
         try:
-
-            def make() -> str:
-                # A schema of its own is as good as a database, and a thousand files smaller.
-                name = f"dfx_{uuid.uuid4().hex}"
-                server = f"host=127.0.0.1 port={port} user=dfx dbname=postgres"
-                with psycopg.connect(server, autocommit=True) as connection:
-                    connection.execute(f"CREATE SCHEMA {name}")
-                options = f"options=-csearch_path%3D{name}"
-                return f"postgresql+psycopg://dfx@127.0.0.1:{port}/postgres?{options}"
-
-            yield make
+            yield make_url(f"postgresql+psycopg://dfx@127.0.0.1:{port}/postgres")
         finally:
             call("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:

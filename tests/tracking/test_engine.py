@@ -238,11 +238,15 @@ def test_home_that_cannot_be_made(reader_home: Path, tmp_path: Path) -> None:
         ("mysql://me@host/db", "starts with 'mysql'; expected postgresql"),
         ("sqlite:///x.db", "starts with 'sqlite'; expected postgresql"),
         ("rubbish", "cannot be read; expected postgresql"),
+        ("postgresql://me:secret@host:port/db", "cannot be read; expected postgresql"),
+        ("postgresql://me:a@secret@host/db", "cannot be read; expected postgresql"),
     ],
 )
 def test_url_of_something_else(tmp_path: Path, url: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as refusal:
         open_engine(tmp_path, url=url)
+
+    assert "secret" not in f"{refusal.value} {refusal.value.hint}"
 
 
 @pytest.mark.parametrize("start", ["postgres", "postgresql", "postgresql+psycopg"])
@@ -255,10 +259,17 @@ def test_url_of_postgresql_is_understood(tmp_path: Path, start: str) -> None:
     assert database.describe(engine) == "postgresql+psycopg://me:***@host/db"
 
 
-def test_server_that_is_not_there(tmp_path: Path) -> None:
-    """The address is in the message, the password is not."""
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=me&password=secret",
+        "postgresql://me@127.0.0.1:1/db?passwort=secret",
+    ],
+)
+def test_server_that_is_not_there(tmp_path: Path, url: str) -> None:
+    """The address is in the message, the password is not, wherever it stands."""
     pytest.importorskip("psycopg", reason="needs the extra 'postgres'")
-    url = "postgresql://me:secret@127.0.0.1:1/db"
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:1/db cannot be used:") as refusal:
         RunStore.open(tmp_path, url=url, create=True)
 

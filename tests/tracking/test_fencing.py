@@ -35,6 +35,7 @@ WRITES: dict[str, Callable[[RunStore, int], None]] = {
         attempt_id, status=Status.COMPLETED, message="done"
     ),
     "beat": lambda store, attempt_id: store.beat(attempt_id),
+    "check_attempt": lambda store, attempt_id: store.check_attempt(attempt_id),
     "record_data": lambda store, attempt_id: store.record_data(attempt_id, [make_split()]),
     "record_weights": lambda store, attempt_id: store.record_weights(attempt_id, {"tag": "x"}),
     "record_checkpoint": lambda store, attempt_id: store.record_checkpoint(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,58 @@ def test_other_container_of_this_kernel_is_known_by_its_heartbeat() -> None:
 
     assert is_there(who, NOW - HEARTBEAT_TIMEOUT + timedelta(seconds=1))
     assert not is_there(who, NOW - HEARTBEAT_TIMEOUT)
+
+
+CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def can_make_containers() -> bool:
+    try:
+        return (
+            subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode == 0
+        )
+    except FileNotFoundError:
+        return False
+
+
+@on_linux
+@pytest.mark.skipif(not can_make_containers(), reason="needs the right to make a pid namespace")
+def test_restarted_container_does_not_take_itself_for_the_process_before() -> None:
+    """Both are process 1 of the same host name; the old one is not alive for having been followed.
+
+    Not even where the kernel gives the new namespace the number of the old one.
+    """
+    tell = (
+        "import json, sys\n"
+        "from dataclasses import asdict, replace\n"
+        "from datetime import UTC, datetime, timedelta\n"
+        "from dfx.records import ProcessIdentity\n"
+        "from dfx.tracking.process import *\n"
+        "here, now = this_process(), datetime.now(UTC)\n"
+        "said = {'here': asdict(here)}\n"
+        "for line in sys.stdin:\n"
+        "    old = ProcessIdentity(**json.loads(line))\n"
+        "    same = replace(old, boot=here.boot)\n"
+        "    long_ago = now - HEARTBEAT_TIMEOUT\n"
+        "    said['old'] = is_process_alive(old, long_ago, here=here, now=now)\n"
+        "    said['same'] = is_process_alive(same, now, here=here, now=now)\n"
+        "    said['itself'] = is_process_alive(here, long_ago, here=here, now=now)\n"
+        "print(json.dumps(said))\n"
+    )
+
+    def contain(question: str) -> dict[str, Any]:
+        command = [*CONTAINER, sys.executable, "-c", tell]
+        done = subprocess.run(command, input=question, capture_output=True, text=True, check=True)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    old = ProcessIdentity(**contain("")["here"])
+    answer = contain(json.dumps(asdict(old)))
+    here = ProcessIdentity(**answer["here"])
+
+    assert (old.pid, old.host) == (here.pid, here.host) == (1, this_process().host)
+    assert old.started != here.started
+    assert (answer["old"], answer["same"], answer["itself"]) == (False, False, True)
 
 
 def test_other_host_is_known_by_its_heartbeat() -> None:

@@ -66,6 +66,7 @@ def test_runs_are_listed_at_their_best_epoch(store: RunStore) -> None:
             recipe_digest=run.recipe_digest,
             train_digest="sha256:train",
             directory="b4/1",
+            predictions="b4/1/val.csv",
         )
     ]
 

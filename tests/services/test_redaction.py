@@ -1,0 +1,82 @@
+"""Secrets are taken out, and what is none stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import dfx
+from dfx.services.redaction import may_hold_secrets, redact, redact_command
+
+SECRET = "s3cr3t-Xyzzy-0123456789"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://user:{SECRET}@example.org/a.git",
+        f"https://{SECRET}@example.org",
+        f"postgresql+psycopg://dfx:{SECRET}@db:5432/runs?sslmode=require",
+        f"postgresql://db/runs?user=me&password={SECRET}",
+        f'+API_KEY = "{SECRET}"',
+        f"-  'password': '{SECRET}',",
+        f"+export HF_TOKEN={SECRET}",
+        f"+db_password: {SECRET}",
+        "hf_" + SECRET.replace("-", ""),
+        "\n+".join(
+            ["+-----BEGIN EC PRIVATE KEY-----", SECRET[-10:], "-----END EC PRIVATE KEY-----"]
+        ),
+    ],
+)
+def test_secret_is_taken_out(text: str) -> None:
+    redacted = redact(text)
+
+    assert SECRET not in redacted
+    assert SECRET[-10:] not in redacted
+    assert "***" in redacted
+    assert text.count("\n") == redacted.count("\n")
+
+
+def test_code_stays_as_it_is() -> None:
+    """A patch must still apply: our own code, which speaks of tokens and passwords, as well."""
+    modules = sorted(Path(dfx.__file__).parent.rglob("*.py"))
+    for path in modules:
+        if path.name != "redaction.py":
+            assert path.read_text() == redact(path.read_text()), path
+    lines = "token = tokens[0]\npassword: str\nself.secret = secret\nmax_tokens=512\n"
+
+    assert len(modules) > 40
+    assert lines == redact(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--token", SECRET], ["--token", "***"]),
+        ([f"--db-password={SECRET}"], ["--db-password=***"]),
+        (["--weights", f"https://me:{SECRET}@h/w.pth"], ["--weights", "https://***@h/w.pth"]),
+        (["--set", f"hub.token={SECRET}"], ["--set", "hub.token=***"]),
+        (["--name", "token", "--lr", "1e-4"], ["--name", "token", "--lr", "1e-4"]),
+    ],
+)
+def test_command_line_keeps_everything_else(words: list[str], expected: list[str]) -> None:
+    assert expected == redact_command(words)
+
+
+@pytest.mark.parametrize(
+    ("path", "holds"),
+    [
+        (".env", True),
+        (".env.local", True),
+        ("deploy/prod.env", True),
+        ("keys/server.pem", True),
+        ("secrets/a.txt", True),
+        ("aws_credentials.json", True),
+        ("train.py", False),
+        ("environment.yml", False),
+        ("keyboard.md", False),
+    ],
+)
+def test_files_that_hold_secrets_are_known_by_their_names(path: str, holds: bool) -> None:
+    assert holds is may_hold_secrets(path)
