@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, demo, predict, resume, run, show
+from dfx.cli import compare, data, demo, export, predict, resume, run, show
 from dfx.cli.listing import CommandList
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
@@ -32,6 +32,7 @@ app.command()(compare.compare)
 app.command()(show.show)
 app.command()(predict.predict)
 app.command()(demo.demo)
+app.command()(export.export)
 app.add_typer(data.app, name="data")
 
 
