@@ -9,7 +9,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -89,20 +89,24 @@ def _require_package(fmt: ExportFormat) -> None:
 @contextmanager
 def _whole(folder: Path, target: Path) -> Iterator[Path]:
     """A folder whose content appears in `folder` when all of it is there, and else vanishes."""
+    draft = folder / _DRAFT
     made: list[Path] = []
+    drafted = False
     try:
         _require_empty(folder, target)
         made += (path for path in (folder, *folder.parents) if not path.exists())
-        draft = folder / _DRAFT
         draft.mkdir(parents=True)
-        made.insert(0, draft)
+        drafted = True
         yield draft
         for path in sorted(draft.iterdir()):
             path.rename(folder / path.name)
         draft.rmdir()
     except BaseException as error:
+        if drafted:
+            shutil.rmtree(draft, ignore_errors=True)
         for path in made:
-            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):
+                path.rmdir()
         if isinstance(error, OSError) and error.errno not in OUT_OF_SPACE:
             raise ConfigError(
                 f"{target} cannot be written: {error.strerror or error}",
