@@ -20,3 +20,12 @@ class PredictionFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     MD = "md"
+
+
+class ExportFormat(StrEnum):
+    """How the record is written for other programs."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+    TENSORBOARD = "tensorboard"

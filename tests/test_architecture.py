@@ -92,6 +92,15 @@ def test_file_is_read_without_the_modules_of_a_server(trained_folder: Path) -> N
     assert "sqlalchemy.dialects.postgresql" not in loaded
 
 
+@pytest.mark.parametrize("fmt", ["csv", "tensorboard"])
+def test_export_needs_no_torch(fmt: str, trained_folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    loaded = run_in_fresh_process(["export", "runs", str(target), "--to", fmt], trained_folder)
+
+    assert {"torch", "matplotlib", "tensorflow"}.isdisjoint(loaded)
+    assert any(target.iterdir())
+
+
 def test_there_are_modules() -> None:
     """The tests that run over all modules run over some."""
     assert len(MODULES) > 40

@@ -19,6 +19,7 @@ from dfx.cli import (
     demo,
     diff,
     doctor,
+    export,
     gc,
     log,
     note,
@@ -57,6 +58,7 @@ app.command()(note.note)
 app.command()(rename.rename)
 app.command()(rm.rm)
 app.command()(gc.gc)
+app.command()(export.export)
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
 

@@ -24,7 +24,7 @@ from dfx.records import (
     Standing,
 )
 from dfx.tracking import engine as database
-from dfx.tracking import queries, schema, summaries
+from dfx.tracking import extracts, queries, schema, summaries
 from dfx.tracking.process import this_process
 from dfx.tracking.tables import ExperimentRow
 
@@ -115,6 +115,11 @@ class RunReader:
         """
         with database.reading(self._engine) as session:
             return summaries.read_settings(session, run_ids)
+
+    def read_extracts(self) -> list[extracts.Extract]:
+        """The whole record as plain tables: what stands of all runs, at one moment."""
+        with database.reading(self._engine) as session:
+            return extracts.read_extracts(session, self._here)
 
     def get_run(self, run_id: int) -> Run:
         """One run.
