@@ -40,6 +40,7 @@ def get_or_add_experiment(session: Session, name: str) -> ExperimentRow:
         row = ExperimentRow(name=name, folded_name=folded, last_number=0, created_at=clock(session))
         session.add(row)
         session.flush()
+        pass_over_folders(session, row)
     elif row.name != name:
         raise ConfigError(
             f"experiment {name!r} differs from {row.name!r} only in upper and lower case;"
@@ -47,6 +48,20 @@ def get_or_add_experiment(session: Session, name: str) -> ExperimentRow:
             hint=f"use {row.name!r}, or another name",
         )
     return row
+
+
+def pass_over_folders(session: Session, experiment: ExperimentRow) -> None:
+    """Raises the counter of an experiment above the numbers in folders that bear its name.
+
+    A run keeps its folder when it is given another name. Nobody else may get that folder, whether
+    or not it is there yet.
+    """
+    prefix = f"{experiment.folded_name}/"
+    bearing = func.lower(RunRow.directory).startswith(prefix, autoescape=True)
+    for directory in session.scalars(select(RunRow.directory).where(bearing)):
+        number = directory[len(prefix) :]
+        if number.isdecimal():
+            experiment.last_number = max(experiment.last_number, int(number))
 
 
 def add_attempt(

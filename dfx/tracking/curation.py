@@ -6,13 +6,14 @@ no row ever points at nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 
 from dfx.errors import ConfigError, NotFoundError, RunBusy
+from dfx.inventory import RunFiles
 from dfx.records import Run, Status
-from dfx.tracking import changes, queries
+from dfx.tracking import changes, inventory, queries
 from dfx.tracking import engine as database
 from dfx.tracking.reader import RunReader
 from dfx.tracking.tables import ExperimentRow, RunRow, TagRow
@@ -71,6 +72,9 @@ class RunCurator(RunReader):
     def rename_experiment(self, name: str, new_name: str) -> None:
         """Gives an experiment another name; its runs keep their numbers, ids and folders.
 
+        The name of an experiment whose runs were all removed may be taken; its numbers still never
+        come back.
+
         Args:
             name: As it is called now.
             new_name: The caller has checked that it is fit for one.
@@ -84,8 +88,11 @@ class RunCurator(RunReader):
             database.exclude_writers(session)
             row = session.scalar(select(ExperimentRow).where(ExperimentRow.name == name))
             if row is None:
-                raise NotFoundError(f"there is no experiment {name!r}")
-            for run in session.scalars(select(RunRow).where(RunRow.experiment_id == row.id)):
+                raise NotFoundError(
+                    f"there is no experiment {name!r}", hint="dfx compare lists the runs"
+                )
+            own = select(RunRow).where(RunRow.experiment_id == row.id).order_by(RunRow.id)
+            for run in session.scalars(own.with_for_update()).all():
                 self._refuse_running(queries.build_run(session, run, self._here))
             folded = new_name.casefold()
             other = session.scalar(
@@ -94,11 +101,16 @@ class RunCurator(RunReader):
                 )
             )
             if other is not None:
-                raise ConfigError(
-                    f"there is an experiment {other.name!r} already",
-                    hint=f"to move a run into it: dfx rename {name}/NUMBER {other.name}",
-                )
+                if session.scalar(select(RunRow.id).where(RunRow.experiment_id == other.id)):
+                    raise ConfigError(
+                        f"there is an experiment {other.name!r} already",
+                        hint=f"to move a run into it: dfx rename {name}/NUMBER {other.name}",
+                    )
+                row.last_number = max(row.last_number, other.last_number)
+                session.delete(other)
+                session.flush()
             row.name, row.folded_name = new_name, folded
+            changes.pass_over_folders(session, row)
 
     def move_run(self, run_id: int, experiment: str, *, at_least_number: int = 1) -> Run:
         """Moves a run into another experiment, where it gets the next number; its folder stays.
@@ -124,7 +136,7 @@ class RunCurator(RunReader):
             return queries.build_run(session, row, self._here)
 
     def remove_run(self, run_id: int) -> Run:
-        """Removes a run with everything that hangs on it; its number never comes back.
+        """Removes the record of a run, all that hangs on it; its number never comes back.
 
         Returns:
             The run as it was, for whoever removes its files.
@@ -139,6 +151,37 @@ class RunCurator(RunReader):
             self._refuse_running(run)
             changes.drop_run(session, row)
             return run
+
+    def list_run_files(self, run_id: int | None = None) -> list[RunFiles]:
+        """Runs with the files that their rows name, in the order of their creation.
+
+        Args:
+            run_id: Which; all where None.
+        """
+        with database.reading(self._engine) as session:
+            return inventory.list_run_files(session, self._here, run_id)
+
+    def list_digests(self) -> set[str]:
+        """Digests that any run refers to: of image lists, and of uncommitted patches."""
+        with database.reading(self._engine) as session:
+            return inventory.list_digests(session)
+
+    def list_directories(self) -> set[str]:
+        """Folders of all runs, of other homes too, as a disk that ignores case sees them."""
+        with database.reading(self._engine) as session:
+            return inventory.list_directories(session)
+
+    def forget_files(self, run_id: int, paths: Collection[str]) -> None:
+        """Drops rows of checkpoints, and where predictions are, for files that go or are gone.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+            RunBusy: Where a process is working on it.
+        """
+        with database.writing(self._engine) as session:
+            row = queries.get_run_row(session, run_id, lock=True)
+            self._refuse_running(queries.build_run(session, row, self._here))
+            inventory.forget_files(session, row, paths)
 
     def _refuse_running(self, run: Run) -> None:
         if run.status is Status.RUNNING:

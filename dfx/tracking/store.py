@@ -42,8 +42,8 @@ class RunStore(RunCurator):
     - A run belongs to one attempt at a time. Whatever a training writes names its attempt, and
       raises `AttemptSuperseded` once another attempt has taken over, or this one has ended.
       `record_evaluation`, tags and notes alone add to a run that others may be working on.
-    - Files come first: a checkpoint is recorded after it is safe on disk, and forgotten after it
-      was removed. Paths are relative to the home of the run.
+    - Files come first: a checkpoint is recorded after it is safe on disk, and forgotten before it
+      is removed. Paths are relative to the home of the run.
     - History stays: what a run leaves behind when it goes back is marked as superseded and no
       longer shown, but not deleted.
     - Any method raises `StoreError`, with a hint, where the database cannot be used.
