@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
+from dfx.services.run_files import CHECKPOINT_NAME
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
     dump_checkpoint,
@@ -46,9 +46,6 @@ from dfx.training.events import EpochScored
 from dfx.training.state import TrainingState
 
 _UNCALIBRATED_THRESHOLD = 0.5
-_CHECKPOINT_NAME = re.compile(
-    r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a\d+\.pt", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +229,7 @@ class Keeper:
         known = self.store.list_checkpoints(self.run.id, include_superseded=True)
         names = {file.path.rpartition("/")[2] for file in known}
         for path in (self.home / newest.path).parent.glob("*.pt"):
-            found = _CHECKPOINT_NAME.fullmatch(path.name)
+            found = CHECKPOINT_NAME.fullmatch(path.name)
             if found is None or path.name in names:
                 continue
             epoch = int(found["epoch"])
@@ -309,6 +306,7 @@ def write_manifest(home: Path, index: SplitIndex) -> None:
     """Keeps the content digest of every image of a split, once per content of the split."""
     digest = index.summarise().content_digest.removeprefix("sha256:")
     path = home / ".images" / f"{digest}.csv.gz"
+    # Its row is there already: `dfx gc` looks for it again after it has put a file aside.
     if path.exists():
         return
     rows = [

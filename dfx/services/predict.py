@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -60,10 +60,12 @@ def load_detector(
             hint="name one of them",
         )
     if weights_file is None:
-        path, origin = _find_weights(reference or "best", home)
+        path, name, origin = _find_weights(reference or "best", home)
+        # The file says what the run was called when it was written.
+        weights = replace(load_weights(path), run=name)
     else:
         path, origin = weights_file, ""
-    weights = load_weights(path)
+        weights = load_weights(path)
     place = resolve_device(device)
     module = weights.build().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     named = f"Using {weights.run}, epoch {weights.epoch}: {origin or path}"
@@ -90,7 +92,8 @@ def predict(detector: Detector, images: Sequence[Path], *, batch_size: int) -> I
             yield from _judge(detector, paths, futures)
 
 
-def _find_weights(reference: str, home: Path | None) -> tuple[Path, str]:
+def _find_weights(reference: str, home: Path | None) -> tuple[Path, str, str]:
+    """The file of the best weights, the name of their run, and why it is the one."""
     folder = find_home(home)
     with open_store(folder, create=False) as store:
         choice = resolve_run(store, reference, of_experiment="best")
@@ -106,7 +109,7 @@ def _find_weights(reference: str, home: Path | None) -> tuple[Path, str]:
             f"the best weights of {choice.summary.run} are not there as they were written: {path}",
             hint="put the file back from a copy, or name another run",
         )
-    return path, choice.reason or "as asked for"
+    return path, choice.summary.run, choice.reason or "as asked for"
 
 
 def _read(path: Path, image_size_px: int) -> Tensor | ImageError:

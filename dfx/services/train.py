@@ -19,6 +19,7 @@ from dfx.services.home import find_home, open_store
 from dfx.services.machine import resolve_machine
 from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
+from dfx.services.run_files import next_free_number
 from dfx.tracking.process import this_process
 from dfx.training.team import assemble
 
@@ -60,7 +61,7 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 config=machine.config,
                 home=folder,
                 uuid=str(uuid.uuid4()),
-                at_least_number=_next_free_number(folder / configuration.name),
+                at_least_number=next_free_number(folder / configuration.name),
                 process=this_process(),
                 settings=attempt_settings(machine.config),
                 environment=describe_environment(machine.device, folder, processes=team.size),
@@ -126,10 +127,3 @@ def _describe_source(config: ExperimentConfig) -> str:
     if config.model.weights_file:
         return f"weights from {config.model.weights_file}"
     return "published weights of timm" if config.model.pretrained else "random weights"
-
-
-def _next_free_number(folder: Path) -> int:
-    """One more than the largest number a folder has, so that a lost database overwrites nothing."""
-    if not folder.is_dir():
-        return 1
-    return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1

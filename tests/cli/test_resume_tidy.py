@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dfx.services import keeping
-
 from .conftest import Command
 from .test_run import TINY, read_csv
 
@@ -61,14 +59,3 @@ def test_files_without_a_row_go_once_they_are_overtaken(
     assert resumed.code == 0, resumed.stderr
     assert left == {Path(path).name for (path,) in paths} | {"mine.pt", "best-e0009-a1.pt"}
     assert not written & left
-
-
-def test_names_of_checkpoints_are_understood() -> None:
-    """Those that are removed are found by them."""
-    names = ("last-e0002-b000003-s00000007-a12.pt", "best-e0002-a1.pt")
-    found = [keeping._CHECKPOINT_NAME.fullmatch(name) for name in names]
-
-    assert [match and match.groupdict() for match in found] == [
-        {"epoch": "0002", "step": "00000007"},
-        {"epoch": "0002", "step": None},
-    ]

@@ -1,0 +1,154 @@
+"""What a run's folder holds: the names of what dfx writes there, and taking that away again.
+
+What is not named here was put there by somebody else, and stays. Links are never followed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from dfx.errors import StoreError
+
+LOG_NAME = "log.csv"
+CHECKPOINTS = "checkpoints"
+"""Folder of the checkpoints, in that of the run."""
+
+REMOVED_MARK = ".removed"
+"""Written into the folder of a run once its record is removed, until its files are gone too."""
+
+CHECKPOINT_NAME = re.compile(
+    r"(?:last|best)-e(?P<epoch>\d+)(?:-b\d+-s(?P<step>\d+))?-a(?P<attempt>\d+)\.pt", re.ASCII
+)
+PREDICTIONS_NAME = re.compile(
+    r"(?:train|val|test)-e(?P<epoch>\d+)-a(?P<attempt>\d+)\.csv", re.ASCII
+)
+DRAFT_NAME = re.compile(r"\..+\.draft", re.DOTALL)
+
+
+def find_folder(home: Path, directory: str) -> Path | None:
+    """The folder of a run, where it really lies in the home; it need not exist.
+
+    Returns:
+        None where the way there leads through a link, or out of the home.
+    """
+    parts = PurePosixPath(directory).parts
+    if not parts or ".." in parts or PurePosixPath(directory).is_absolute():
+        return None
+    root = home.resolve()
+    folder = root.joinpath(*parts)
+    return home.joinpath(*parts) if folder.resolve() == folder else None
+
+
+def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
+    """Files in a run's folder that dfx has written, checkpoints first.
+
+    Args:
+        folder: As `find_folder` gave it.
+        named: Files that rows name; those of them that lie in this folder are among them.
+    """
+    known = {path for path in named if path.parent in {folder, folder / CHECKPOINTS}}
+    return [
+        path
+        for where, names in (
+            (folder / CHECKPOINTS, (CHECKPOINT_NAME, DRAFT_NAME)),
+            (folder, (PREDICTIONS_NAME, DRAFT_NAME)),
+        )
+        for path in list_entries(where)
+        if is_regular(path)
+        and (
+            path in known
+            or any(name.fullmatch(path.name) for name in names)
+            or path in {folder / LOG_NAME, folder / REMOVED_MARK}
+        )
+    ]
+
+
+def list_foreign_files(folder: Path, own: Collection[Path]) -> list[Path]:
+    """What a run's folder holds besides; a folder that is not the run's is named as a whole."""
+    foreign = []
+    for path in list_entries(folder):
+        if path == folder / CHECKPOINTS and not path.is_symlink() and path.is_dir():
+            foreign += [inner for inner in list_entries(path) if inner not in own]
+        elif path not in own:
+            foreign.append(path)
+    return foreign
+
+
+def remove_own_files(folder: Path, files: Sequence[Path]) -> None:
+    """Removes a run's files and then its folder, unless something else is in it.
+
+    Raises:
+        StoreError: Naming the file that cannot be removed.
+    """
+    mark = folder / REMOVED_MARK
+    for path in (*(file for file in files if file != mark), mark):
+        remove_file(path)
+    for path in (folder / CHECKPOINTS, folder):
+        if not path.is_symlink():
+            with suppress(OSError):  # it holds something else, or is gone
+                path.rmdir()
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file that may be gone already.
+
+    Raises:
+        StoreError: Where it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot remove {path}: {error.strerror or error}",
+            hint=f"see that {path.parent} can be written to, then: dfx gc",
+        ) from None
+
+
+def set_aside(path: Path) -> Path | None:
+    """Gives a file the name of a draft, so that nobody finds it; None where it is gone."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(
+            f"cannot remove {path}: {error.strerror or error}",
+            hint=f"see that {path.parent} can be written to, then: dfx gc",
+        ) from None
+    return aside
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is a file of its own, and no link to one."""
+    return path.is_file() and not path.is_symlink()
+
+
+def next_free_number(folder: Path) -> int:
+    """One more than the largest number a folder has, so that a lost database overwrites nothing."""
+    if not folder.is_dir():
+        return 1
+    return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1
+
+
+def list_entries(folder: Path) -> list[Path]:
+    """What a folder holds, sorted; nothing where it is none, or a link to one.
+
+    Raises:
+        StoreError: Where it cannot be read.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:  # somebody has just removed it
+        return []
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {folder}: {error.strerror or error}",
+            hint="see that it can be read, then try again",
+        ) from None
