@@ -56,6 +56,11 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["show", "trained", "--format", "json"],
         ["show", "nothing"],
         ["data", "--help"],
+        ["tag"],
+        ["note", "trained"],
+        ["rename", "nothing", "new"],
+        ["rm", "trained/1"],
+        ["gc", "--dry-run"],
     ],
     ids=" ".join,
 )

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, demo, predict, resume, run, show
+from dfx.cli import compare, data, demo, gc, note, predict, rename, resume, rm, run, show, tag
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
@@ -29,6 +29,11 @@ app.command()(compare.compare)
 app.command()(show.show)
 app.command()(predict.predict)
 app.command()(demo.demo)
+app.command()(tag.tag)
+app.command()(note.note)
+app.command()(rename.rename)
+app.command()(rm.rm)
+app.command()(gc.gc)
 app.add_typer(data.app, name="data")
 
 

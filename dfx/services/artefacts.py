@@ -6,11 +6,12 @@ import socket
 from pathlib import Path
 
 from dfx.errors import NotFoundError
+from dfx.inventory import RunFiles
 from dfx.records import Run
 from dfx.tracking.store import RunStore
 
 
-def find_artefact_home(store: RunStore, run: Run) -> Path | None:
+def find_artefact_home(store: RunStore, run: Run | RunFiles) -> Path | None:
     """The home that the paths of a run's files are relative to; None where it is elsewhere.
 
     A SQLite store lies in its home, wherever that was moved. Of several homes that share a server,
