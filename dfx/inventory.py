@@ -158,7 +158,9 @@ class Swept:
     Attributes:
         removed: In their order.
         kept: Path of each that stayed after all, or in part, and why.
+        failed: Path of each that could not be removed, and why.
     """
 
     removed: tuple[Leftover, ...]
-    kept: tuple[tuple[str, str], ...]
+    kept: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()

@@ -63,6 +63,11 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["db", "upgrade"],
         ["db", "check"],
         ["db", "backup", "copy", "--home", "runs"],
+        ["tag"],
+        ["note", "trained"],
+        ["rename", "nothing", "new"],
+        ["rm", "trained/1"],
+        ["gc", "--dry-run"],
     ],
     ids=" ".join,
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dfx.cli.options import FormatOption, HomeOption
-from dfx.errors import ConfigError
+from dfx.errors import ConfigError, StoreError
 from dfx.formats import Format
 
 
@@ -16,10 +16,14 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     unknown: Annotated[
         bool,
-        typer.Option("--unknown", help="Also what only `dfx db check --adopt` could save."),
+        typer.Option(
+            "--unknown",
+            help="Also runs and checkpoints that no row knows, which `dfx db check --adopt` could"
+            " take up.",
+        ),
     ] = False,
     backups: Annotated[
-        bool, typer.Option("--backups", help="Also copies of the database from its upgrades.")
+        bool, typer.Option("--backups", help="Also backups of the database in the home.")
     ] = False,
     format_: FormatOption = Format.TABLE,
     home: HomeOption = None,
@@ -61,3 +65,8 @@ def gc(
     print_notice(Notice(describe_swept(swept)))
     if swept.kept:
         print_notice(Notice(describe_kept(swept.kept), "warning"))
+    if swept.failed:
+        raise StoreError(
+            f"not removed:\n{describe_kept(swept.failed)}",
+            hint="see that these can be written to, then try again",
+        )

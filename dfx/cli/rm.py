@@ -12,7 +12,7 @@ from dfx.cli.options import HomeOption
 def rm(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Each one certain run, as b4-baseline/2 or its id."),
+        typer.Argument(metavar="RUN", help="Each one certain run, as b4-baseline/2 or its id."),
     ],
     keep_files: Annotated[
         bool, typer.Option("--keep-files", help="Remove only the record, and leave the files.")

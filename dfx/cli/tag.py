@@ -17,7 +17,7 @@ def tag(
         typer.Argument(metavar="RUN", help="Which run, as b4-baseline/2; default: all tags."),
     ] = None,
     tags: Annotated[
-        list[str] | None, typer.Argument(metavar="TAG...", help="Words to give it.")
+        list[str] | None, typer.Argument(metavar="TAG", help="Words to give it.")
     ] = None,
     remove: Annotated[
         list[str] | None,

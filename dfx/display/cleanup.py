@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from dfx.display.figures import format_size
@@ -15,12 +15,32 @@ from dfx.inventory import Leftover, Leftovers, Swept
 LEFTOVER_COLUMNS = ("kind", "path", "bytes", "run", "removable", "why")
 """The columns of CSV and Markdown, and the keys of each item in JSON."""
 
-_COLUMNS = (
-    Column("kind"),
-    Column("path", fold=True),
-    Column("size", right=True),
-    Column("why", fold=True),
-)
+_COLUMNS = (Column("kind"), Column("path"), Column("size", right=True), Column("why"))
+_NARROW_COLUMNS = (Column("kind"), Column("size", right=True), Column("path", fold=True))
+
+
+class LeftoversTable:
+    """Items with their kind, path, size and why.
+
+    Where the terminal is too narrow, items of one reason stand together below it.
+    """
+
+    def __init__(self, items: Sequence[Leftover]) -> None:
+        self.items = items
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        full = FoldingTable(
+            _COLUMNS, [(i.kind, i.path, format_size(i.bytes), i.why) for i in self.items]
+        )
+        if full.width <= options.max_width:
+            yield full
+            return
+        for position, why in enumerate(dict.fromkeys(item.why for item in self.items)):
+            if position:
+                yield Text()
+            yield Text(f"{why}:", style="bold")
+            rows = [(i.kind, format_size(i.bytes), i.path) for i in self.items if i.why == why]
+            yield FoldingTable(_NARROW_COLUMNS, rows)
 
 
 def leftovers_page(found: Leftovers) -> RenderableType:
@@ -28,14 +48,18 @@ def leftovers_page(found: Leftovers) -> RenderableType:
     parts: list[RenderableType] = []
     if found.removable:
         parts += [
-            FoldingTable(_COLUMNS, map(_cells, found.removable)),
-            Text(f"{_items(len(found.removable))}, {format_size(found.bytes)}", style="bold"),
+            LeftoversTable(found.removable),
+            Text(),
+            Text(
+                f"{_items(len(found.removable))} to remove, {format_size(found.bytes)}",
+                style="bold",
+            ),
         ]
     else:
         parts.append(Text(f"Nothing to remove in {found.home}"))
     if found.reported:
-        parts += [Text(), Text("To be looked at; these stay:", style="bold")]
-        parts.append(FoldingTable(_COLUMNS, map(_cells, found.reported)))
+        parts += [Text(), Text("These stay, and should be looked at:", style="bold")]
+        parts.append(LeftoversTable(found.reported))
     if found.skipped:
         parts.append(Text())
         parts += [Text(f"Left alone: {path}, {why}") for path, why in found.skipped]
@@ -70,10 +94,6 @@ def describe_swept(swept: Swept) -> str:
 def describe_kept(kept: Sequence[tuple[str, str]]) -> str:
     """What stayed after all, a line each."""
     return "\n".join(f"{path}: {why}" for path, why in kept)
-
-
-def _cells(item: Leftover) -> list[str]:
-    return [item.kind, item.path, format_size(item.bytes), item.why]
 
 
 def _items(count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dfx.display.console import printable
@@ -61,8 +61,11 @@ def run_tags_document(run: Run) -> dict[str, Any]:
 
 
 def note_text(run: Run) -> RenderableType:
-    """The note as it was written; lines are not broken."""
-    return Text(printable(run.note or "", lines=True), no_wrap=True, overflow="ignore", end="")
+    """The note as it was written; lines are not broken. Nothing where there is none."""
+    if run.note is None:
+        return Group()
+    # By itself, a text would lose that it is not to be wrapped.
+    return Group(Text(printable(run.note, lines=True), no_wrap=True, overflow="ignore"))
 
 
 def note_document(run: Run) -> dict[str, Any]:
@@ -85,7 +88,8 @@ def describe_renaming(
     count = "" if "/" in after else f", with {'1 run' if runs == 1 else f'{runs} runs'}"
     lines = [f"{before} is now {after}{count}"]
     if folders:
-        lines.append(f"files stay where they are: {', '.join(folders)}")
+        where = "folder" if len(folders) == 1 else "folders"
+        lines.append(f"files stay where they are, in the {where} {', '.join(folders)}")
     if recipe is not None:
         lines.append(
             f"its recipe is still called {recipe}: rename it too, or name it with"

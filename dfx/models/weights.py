@@ -49,7 +49,7 @@ class Weights:
         state: Parameters and buffers.
         threshold: Calibrated p_deepfake from which the label is Deepfake.
         temperature: What the logits are divided by before the softmax (Guo et al., ICML 2017).
-        run: Name of the run it comes from.
+        run: Name of the run it comes from, as it was when this was written.
         run_uuid: Its identity everywhere.
         epoch: Epoch it comes from.
         step: Optimiser steps done by then.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dfx.errors import NotFoundError, StoreError
+from dfx.errors import NotFoundError, RunBusy, StoreError
 from dfx.inventory import Leftover, LeftoverKind, Leftovers, Swept
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.home import find_home, open_store
@@ -41,7 +41,7 @@ def find_leftovers(home: Path | None, *, unknown: bool, backups: bool) -> Leftov
     Args:
         home: As given on the command line.
         unknown: Whether folders of runs that no row knows go too.
-        backups: Whether copies of the database from before its upgrades go too.
+        backups: Whether backups of the database in the home go too.
 
     Raises:
         NotFoundError: Where there is no store.
@@ -63,6 +63,7 @@ def remove_leftovers(
     """
     removed: list[Leftover] = []
     kept: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = []
     with open_store(find_home(home), create=False) as store:
         now = _Search(store, survey_home(store.home), unknown=unknown, backups=backups).find()
         still = {(item.kind, item.path) for item in now.removable}
@@ -72,13 +73,16 @@ def remove_leftovers(
                 continue
             try:
                 remark = _remove(store, item)
-            except (StoreError, NotFoundError) as error:
+            except (RunBusy, NotFoundError) as error:
                 remark = error.message
+            except StoreError as error:
+                failed.append((item.path, error.message))
+                continue
             if remark is None:
                 removed.append(item)
             else:
                 kept.append((item.path, remark))
-    return Swept(tuple(removed), tuple(kept))
+    return Swept(tuple(removed), tuple(kept), tuple(failed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +166,7 @@ class _Search:
             yield self._loose(
                 kind,
                 file,
-                "made before the database was upgraded"
-                + ("" if self.backups else "; --backups removes it"),
+                "a backup of the database" + ("" if self.backups else "; --backups removes it"),
                 removable=self.backups,
             )
 

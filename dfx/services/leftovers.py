@@ -92,9 +92,8 @@ class RunLeftovers:
         is_ahead = not recorded or reached >= max(recorded)
         may_be_all = attempt > self.run.attempts or attempt == self.run.open_attempt
         if not (is_ahead and may_be_all):
-            return self._leftover(
-                kind, path, "no row names it, and the run has passed it", size=file.bytes
-            )
+            why = "the attempt that wrote it is over" if is_ahead else "the run has passed it"
+            return self._leftover(kind, path, f"no row names it, and {why}", size=file.bytes)
         return self._leftover(
             kind,
             path,

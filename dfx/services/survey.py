@@ -67,7 +67,7 @@ class Survey:
         image_lists: As above.
         drafts: Beside the files that runs share.
         unfinished: Copies of the database whose making was cut off.
-        backups: Copies made before the database was upgraded.
+        backups: Copies of the database, as one is made before each upgrade.
     """
 
     home: Path

@@ -89,7 +89,9 @@ class RunCurator(RunReader):
             database.exclude_writers(session)
             row = session.scalar(select(ExperimentRow).where(ExperimentRow.name == name))
             if row is None:
-                raise NotFoundError(f"there is no experiment {name!r}")
+                raise NotFoundError(
+                    f"there is no experiment {name!r}", hint="dfx compare lists the runs"
+                )
             own = select(RunRow).where(RunRow.experiment_id == row.id).order_by(RunRow.id)
             for run in session.scalars(own.with_for_update()).all():
                 self._refuse_running(queries.build_run(session, run, self._here))
