@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dfx import __version__
-from dfx.cli import compare, data, demo, doctor, predict, resume, run, show
+from dfx.cli import compare, data, demo, doctor, predict, reproduce, resume, run, show
 from dfx.errors import OUT_OF_SPACE, DfxError, Interrupted, NoSpaceLeft
 from dfx.messages import Notice
 
@@ -30,6 +30,7 @@ app.command()(show.show)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command()(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 
 
