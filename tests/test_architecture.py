@@ -56,6 +56,8 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["show", "trained", "--format", "json"],
         ["show", "nothing"],
         ["data", "--help"],
+        ["doctor"],
+        ["reproduce", "--help"],
     ],
     ids=" ".join,
 )

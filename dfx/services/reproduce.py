@@ -60,8 +60,8 @@ def reproduce_run(reference: str, *, home: Path | None, anyway: bool, notify: No
     if refused and not anyway:
         first = refused[0]
         raise DataError(
-            f"{first.topic} of {run.name} is not what it was: {first.name} was {first.then},"
-            f" and is {first.now}",
+            f"the {first.topic} of {run.name} changed: {first.name} was {first.then},"
+            f" and is now {first.now}",
             hint=f"{first.advice}; or repeat it with what is here: --anyway",
         )
     for text in plan.notes:

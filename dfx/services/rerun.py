@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from dfx.config import ExperimentConfig
 from dfx.records import RunDetail
-from dfx.services.configure import parse_settings
 
 _FLAGS = {
     "data.root": "--data",
@@ -91,21 +89,19 @@ def _list_options(config: ExperimentConfig) -> Iterator[str]:
             text = str(value) if isinstance(value, str) else repr(value)
             yield from [f"{_FLAGS[key]}={text}"] if text.startswith("-") else [_FLAGS[key], text]
         elif value != default[key] or type(value) is not type(default[key]):
-            settings += ["--set", f"{key}={_write(key, value)}"]
+            settings += ["--set", f"{key}={_write(value)}"]
     yield from settings
 
 
-def _write(key: str, value: Any) -> str:
-    """A value as `--set` reads it back."""
+def _write(value: Any) -> str:
+    """A value as `--set` reads it back; text that has no flag is one of a few plain words."""
     match value:
         case None:
             return "none"
         case bool():
             return str(value).lower()
         case str():
-            is_plain = parse_settings([f"{key}={value}"]) == {key: value}
-            # A basic string of TOML is a string of JSON, near enough.
-            return value if is_plain else json.dumps(value, ensure_ascii=False)
+            return value
     return repr(value)
 
 
