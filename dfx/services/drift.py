@@ -79,7 +79,7 @@ def _compare_code(
     if then is None or then.get("problem"):
         return  # nothing was recorded that could have changed
     code = read_code(Path.cwd(), apart_from=[home, Path(config.data.root)])
-    if code is None or code.described["problem"]:
+    if code is None or code.described.get("problem"):
         why = "this folder is in no repository" if code is None else code.described["problem"]
         yield Drift("code", "revision", then["revision"], None, f"{why}: change to that of the run")
         return
@@ -90,10 +90,10 @@ def _compare_code(
     if then["patch"] != now["patch"]:
         yield Drift("code", "changes", then["patch"], now["patch"], _explain_patch(then, home))
     before = {each["path"]: each["sha256"] for each in then.get("untracked", [])}
-    after = {each["path"]: each["sha256"] for each in now["untracked"]}
+    after = {each["path"]: each["sha256"] for each in now.get("untracked", [])}
     for name, old, new in (
         ("untracked files", before, after),
-        ("submodules", then.get("submodules", {}), now["submodules"]),
+        ("submodules", then.get("submodules", {}), now.get("submodules", {})),
     ):
         if old != new:
             changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))

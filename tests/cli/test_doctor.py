@@ -13,7 +13,17 @@ from .conftest import Command
 from .test_run import TINY
 
 TOPICS = [
-    *("python", "torch", "torchvision", "timm", "card", "weights cache", "hub", "processor"),
+    *(
+        "python",
+        "torch",
+        "torchvision",
+        "timm",
+        "card",
+        "precision",
+        "weights cache",
+        "hub",
+        "processor",
+    ),
     *("shared memory", "open files", "git", "home", "database", "file system", "disk"),
 ]
 
