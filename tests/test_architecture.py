@@ -68,6 +68,8 @@ def run_in_fresh_process(arguments: list[str], folder: Path) -> set[str]:
         ["rename", "nothing", "new"],
         ["rm", "trained/1"],
         ["gc", "--dry-run"],
+        ["doctor"],
+        ["reproduce", "--help"],
     ],
     ids=" ".join,
 )

@@ -25,6 +25,7 @@ from dfx.cli import (
     note,
     predict,
     rename,
+    reproduce,
     resume,
     rm,
     run,
@@ -59,6 +60,7 @@ app.command()(rename.rename)
 app.command()(rm.rm)
 app.command()(gc.gc)
 app.command()(export.export)
+app.command()(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
 

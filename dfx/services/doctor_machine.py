@@ -106,7 +106,7 @@ def examine_git() -> Iterator[Finding]:
     if code is None:
         text = f"{version}; this folder is in no repository, so a run records no code"
         yield Finding("git", Level.OK, text, values=values)
-    elif problem := code.described["problem"]:
+    elif problem := code.described.get("problem"):
         advice = "see what `git status` says here; a run records no code until then"
         yield Finding("git", Level.WARNING, f"{version}; {problem}", advice, values)
     else:

@@ -52,6 +52,7 @@ def judge_device(torch: Mapping[str, Any], cards: tuple[Card, ...]) -> Iterator[
         return
     if torch["mps"]:
         yield Finding("card", Level.OK, "Apple GPU (mps)", values={"mps": True})
+        yield _judge_bfloat16(None)
         return
     if cards and os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}:
         text = f"{cards[0].name} is hidden by CUDA_VISIBLE_DEVICES: training runs on the processor"
@@ -69,6 +70,7 @@ def judge_device(torch: Mapping[str, Any], cards: tuple[Card, ...]) -> Iterator[
         advice = f"this torch is built without Apple's GPU: {_REINSTALL}"
     text = "none found: training runs on the processor, many times slower"
     yield Finding("card", Level.WARNING, text, advice, {"cuda": torch["cuda"], "driver": None})
+    yield _judge_bfloat16(None)
 
 
 def _judge_card(number: int, card: Mapping[str, Any]) -> Finding:
@@ -86,19 +88,26 @@ def _judge_card(number: int, card: Mapping[str, Any]) -> Finding:
     return Finding("card", Level.OK, text, values=values)
 
 
-def _judge_bfloat16(has_it: bool) -> Finding:  # noqa: FBT001  # the one thing it is about
+def _judge_bfloat16(has_it: bool | None) -> Finding:  # noqa: FBT001  # the one thing it is about
     values = {"bfloat16": has_it}
     if has_it:
         return Finding(
             "precision", Level.OK, "bfloat16, as train.precision=auto takes", values=values
         )
+    if has_it is None:
+        text = "float32, as train.precision=auto takes where there is no CUDA card"
+        return Finding("precision", Level.OK, text, values=values)
     text = "no bfloat16 on this card: train.precision=auto takes float16 with a gradient scaler"
     return Finding("precision", Level.OK, text, values=values)
 
 
 def _judge_library(name: str, answer: Mapping[str, Any]) -> Finding:
     if "version" in answer:
-        return Finding(name, Level.OK, answer["version"], values={"version": answer["version"]})
+        values = {"version": answer["version"]}
+        if "threads" not in answer:
+            return Finding(name, Level.OK, answer["version"], values=values)
+        text = f"{answer['version']}, {answer['threads']} computing thread(s)"
+        return Finding(name, Level.OK, text, values={**values, "threads": answer["threads"]})
     advice = "pip install --force-reinstall timm" if name == "timm" else _REINSTALL
     return Finding(name, Level.PROBLEM, f"does not work: {answer['error']}", advice)
 

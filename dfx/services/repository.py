@@ -41,11 +41,11 @@ class Code:
 
     Attributes:
         described: Plain values for the record: `revision`, `branch` (None where the head is
-            detached), `patch` (digest of what is not committed, None where all is), `patch_bytes`,
-            `redacted` (whether something that looked like a secret was taken out of it),
-            `untracked` (path, bytes and digest of files that the patch leaves out),
+            detached) and `patch` (digest of what is not committed, None where all is). Where there
+            is something to say, also `patch_bytes`, `redacted` (what looked like a secret was taken
+            out of it), `untracked` (path, bytes and digest of files that the patch leaves out),
             `untracked_more` (how many more there are), `submodules` (path and revision; `+` after
-            it where it is not what is committed) and `problem`.
+            it where it is not what is committed) and `problem` (why git cannot say).
         patch: What `patch` is the digest of; empty where there is none.
     """
 
@@ -95,9 +95,8 @@ def locate_patch(home: Path, digest: str) -> Path:
 
 
 def _describe(**values: Any) -> dict[str, Any]:
-    nothing = {"revision": None, "branch": None, "patch": None, "patch_bytes": 0}
-    rest = {"redacted": False, "untracked": [], "untracked_more": 0, "submodules": {}}
-    return {**nothing, **rest, "problem": None, **values}
+    always = {"revision": None, "branch": None, "patch": None}
+    return always | {name: value for name, value in values.items() if value}
 
 
 def _is_in_repository(folder: Path) -> bool:

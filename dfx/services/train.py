@@ -24,7 +24,9 @@ from dfx.tracking.process import this_process
 from dfx.training.team import assemble
 
 
-def start_run(configuration: Configuration, *, home: Path | None, notify: Notify) -> Run:
+def start_run(
+    configuration: Configuration, *, home: Path | None, notify: Notify, note: str | None = None
+) -> Run:
     """Trains a new run of an experiment to its end.
 
     What can be found wrong is found before the run exists: device, folders, weights.
@@ -33,6 +35,7 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
         configuration: As `configure` gave it.
         home: As given on the command line.
         notify: Told of everything that happens.
+        note: Written to the run as soon as it is recorded.
 
     Returns:
         The completed run.
@@ -85,6 +88,8 @@ def start_run(configuration: Configuration, *, home: Path | None, notify: Notify
                 renews_patience=False,
             )
             with attempting(work) as heart:
+                if note is not None:
+                    store.set_note(run.id, note)
                 store.record_weights(attempt.id, network.weights)
                 notify(Notice(f"run {run.name} (id {run.id})"))
                 return perform(work, notify, flag, heart)

@@ -7,10 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from dfx.tracking import filesystem
+
 from .conftest import Command
+from .test_run import TINY
 
 TOPICS = [
-    *("python", "torch", "torchvision", "timm", "card", "weights cache", "hub", "processor"),
+    *(
+        "python",
+        "torch",
+        "torchvision",
+        "timm",
+        "card",
+        "precision",
+        "weights cache",
+        "hub",
+        "processor",
+    ),
     *("shared memory", "open files", "git", "home", "database", "file system", "disk"),
 ]
 
@@ -75,3 +88,18 @@ def test_unknown_format_is_refused(dfx: Command) -> None:
 
     assert outcome.code == 2
     assert "xml" in outcome.stderr
+
+
+def test_first_start_on_a_network_says_so(
+    dfx: Command, folder: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, where a home is made; the doctor says it whenever it is asked."""
+    (folder / "mounts").write_text(f"1 0 0:1 / {folder} rw - cifs //server/share rw\n")
+    monkeypatch.setattr(filesystem, "_MOUNTS", folder / "mounts")
+    options = ("run", "--name", "one", "--data", faces, *TINY, "--epochs", 1)
+    first, second = dfx(*options), dfx(*options)
+
+    warning = f"warning: {folder}/runs is on a network file system (cifs), where SQLite is not safe"
+    assert (first.code, second.code) == (0, 0)
+    assert warning in first.stderr
+    assert warning not in second.stderr

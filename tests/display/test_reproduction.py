@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from rich.console import RenderableType
+
+from dfx.display.formats import to_csv, to_json
+from dfx.display.reproduction import (
+    DRIFT_COLUMNS,
+    drift_rows,
+    reproduction_document,
+    reproduction_page,
+)
+from dfx.findings import Drift, Reproduction
+
+COMMAND = (
+    "dfx run --name b4-baseline --config /dev/null --data '/srv/my faces' --seed 7 --device cuda:0"
+)
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+DIGEST = "sha256:" + "9f2c" * 16
+REPRODUCTION = Reproduction(
+    run="b4-baseline/2",
+    id=17,
+    uuid="4a4ee0a2-0000-4000-8000-000000000000",
+    commands=[COMMAND, "dfx resume b4-baseline --epochs 20"],
+    notes=["train.deterministic is false: the result may differ in its last digits"],
+    drift=[
+        Drift("data", "val", DIGEST, "data folder '/srv/my faces' does not exist", "put it back"),
+        Drift("code", "revision", REVISION, None, f"git checkout {REVISION}"),
+        *(Drift("package", f"package-{n}", f"1.{n}", f"2.{n}") for n in range(7)),
+    ],
+    reason=None,
+)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_page_looks_as_kept(
+    render: Callable[[RenderableType, int], str],
+    golden: Callable[[str, str], None],
+    width: int,
+) -> None:
+    """Commands run over the edge, so that they can be copied whole."""
+    text = render(reproduction_page(REPRODUCTION), width)
+
+    assert f"  {COMMAND}\n" in text
+    assert f"git checkout {REVISION}\n" in text
+    golden(f"reproduce-{width}", text)
+
+
+def test_topic_goes_first_on_a_narrow_terminal(
+    render: Callable[[RenderableType, int], str],
+) -> None:
+    assert "topic" in render(reproduction_page(REPRODUCTION), 140)
+    assert "topic" not in render(reproduction_page(REPRODUCTION), 40)
+
+
+def test_nothing_is_said_to_have_drifted(render: Callable[[RenderableType, int], str]) -> None:
+    text = render(reproduction_page(replace(REPRODUCTION, drift=[], notes=[])), 80)
+
+    assert "nothing: code, packages, device, data and initial weights are as they were" in text
+    assert "Mind" not in text
+
+
+def test_document_has_everything_in_full() -> None:
+    document = json.loads(to_json(reproduction_document(REPRODUCTION)))
+
+    assert document["commands"] == list(REPRODUCTION.commands)
+    assert (document["drifted"], len(document["drift"])) == (True, 9)
+    assert document["drift"][1] == {
+        "topic": "code",
+        "name": "revision",
+        "then": REVISION,
+        "now": None,
+        "advice": f"git checkout {REVISION}",
+        "is_refused": False,
+    }
+
+
+def test_csv_has_a_line_for_each() -> None:
+    text = to_csv(drift_rows(REPRODUCTION), DRIFT_COLUMNS)
+
+    assert text.startswith("topic,name,then,now,advice\n")
+    assert len(text.splitlines()) == 10
