@@ -157,7 +157,7 @@ class _HomeCopy:
         self._home = home
         self._draft = draft
         self._notify = notify
-        self._copied: dict[str, str | None] = {}
+        self._copied: dict[str, str] = {}
 
     def make(self, target: Path) -> BackupReport:
         """Fills the draft, durably.
@@ -203,7 +203,7 @@ class _HomeCopy:
         files = [file for run in runs for file in run.files]
         for done, file in enumerate(files):
             self._notify(Counting("Copying files", done, len(files), "file"))
-            if file.path in self._copied:
+            if file.path in self._copied and file.sha256 in {None, self._copied[file.path]}:
                 continue
             try:
                 self._copied[file.path] = self._copy(file.path)
