@@ -85,18 +85,35 @@ def _against(
     name: str, command: Sequence[str], other: Sequence[str], folder: Path, rounds: int
 ) -> Line:
     """Times two commands in turns."""
-    ours, theirs = [], []
+    ours, theirs, _ = _take_turns(command, other, folder, rounds)
+    return _make_line(name, ours, theirs, other)
+
+
+def _take_turns(
+    command: Sequence[str], other: Sequence[str], folder: Path, rounds: int
+) -> tuple[list[float], list[float], str]:
+    """Seconds of both, round by round, and what the first one printed."""
+    ours, theirs, printed = [], [], ""
     for _ in range(rounds):
-        theirs.append(_seconds(other, folder))
-        ours.append(_seconds(command, folder))
-    against = f"{' '.join(other[2:])}: {1000 * statistics.median(theirs):.0f} ms"
-    return name, f"{1000 * statistics.median(ours):.0f} ms", against, _spread(ours, theirs)
+        began = time.perf_counter()
+        _output(other, folder)
+        between = time.perf_counter()
+        printed = _output(command, folder)
+        theirs.append(between - began)
+        ours.append(time.perf_counter() - between)
+    return ours, theirs, printed
 
 
-def _seconds(command: Sequence[str], folder: Path) -> float:
-    began = time.perf_counter()
-    _output(command, folder)
-    return time.perf_counter() - began
+def _make_line(
+    name: str, ours: Sequence[float], theirs: Sequence[float], other: Sequence[str]
+) -> Line:
+    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
+    return (
+        name,
+        f"{1000 * statistics.median(ours):.0f} ms",
+        f"{' '.join(other[2:])}: {1000 * statistics.median(theirs):.0f} ms",
+        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+    )
 
 
 def _output(command: Sequence[str], folder: Path) -> str:
@@ -107,11 +124,6 @@ def _output(command: Sequence[str], folder: Path) -> str:
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return done.stdout
-
-
-def _spread(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _recording(home: Path, epochs: int, *, runs: int = 10) -> Line:
@@ -228,9 +240,10 @@ def _ask_peer(
     right = max(accuracy for curve in curves for accuracy, _ in curve)
     for action, what in (("ask-last", "by last values"), ("ask-best", "by every epoch")):
         command = (*script, action, f"{peer}.db")
-        answer = float(_output(command, folder).split()[-1])
+        ours, theirs, printed = _take_turns(command, COMPARE, folder, rounds)
+        answer = float(printed.split()[-1])
         verdict = "the best epoch" if answer == right else f"{answer}, where {right} is the best"
-        yield _against(f"{peer} {number} {what}: {verdict}", command, COMPARE, folder, rounds)
+        yield _make_line(f"{peer} {number} {what}: {verdict}", ours, theirs, COMPARE)
 
 
 def _print_table(lines: Sequence[Line]) -> None:
