@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dfx import differences
-from dfx.differences import get_code, get_environment, get_packages
 from dfx.records import Attempt, ProcessIdentity
+from dfx.records.differences import get_code, get_environment, get_packages
 from dfx.services import diff
 
 

@@ -29,7 +29,7 @@ def doctor(
         findings_list,
     )
     from dfx.display.formats import emit
-    from dfx.findings import Level
+    from dfx.records.findings import Level
     from dfx.services.doctor import EXIT_CODE, examine
 
     findings = examine(home, online=online)

@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dfx.differences import Change, get_code, get_environment, get_packages, list_changes
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_digest, format_time
 from dfx.display.settings import format_value
 from dfx.display.status import status_text
 from dfx.display.table import Cell, Column, FoldingTable
 from dfx.records import Attempt, Status
+from dfx.records.differences import Change, get_code, get_environment, get_packages, list_changes
 
 _DIGEST_LENGTH = 12
 _PACKAGES_SHOWN = 5

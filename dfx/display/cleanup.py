@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dfx.display.figures import format_size
 from dfx.display.table import Column, FoldingTable
-from dfx.inventory import Leftover, Leftovers, Swept
+from dfx.records.inventory import Leftover, Leftovers, Swept
 
 LEFTOVER_COLUMNS = ("kind", "path", "bytes", "run", "removable", "why")
 """The columns of CSV and Markdown, and the keys of each item in JSON."""

@@ -10,19 +10,19 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from dfx.condition import (
-    Adopted,
-    BackupReport,
-    CheckReport,
-    Finding,
-    StoreCondition,
-    UpgradeReport,
-)
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_size, format_time
 from dfx.display.status import status_text
 from dfx.display.table import Cell, facts
 from dfx.records import Status
+from dfx.records.condition import (
+    Adopted,
+    BackupReport,
+    CheckReport,
+    Observation,
+    StoreCondition,
+    UpgradeReport,
+)
 
 FINDING_COLUMNS = ("kind", "run", "path", "message", "hint", "is_fault")
 """The columns of CSV and Markdown of a check."""
@@ -217,7 +217,7 @@ def _adopted(run: Adopted) -> Iterator[RenderableType]:
         yield _line(Text(f"not recovered: {printable(gap)}"), deep=True)
 
 
-def _finding(finding: Finding) -> Iterator[RenderableType]:
+def _finding(finding: Observation) -> Iterator[RenderableType]:
     about = [finding.run, finding.path]
     if finding.run and finding.path:
         about = [finding.path]

@@ -12,8 +12,8 @@ from rich.text import Text
 from dfx.display.evaluation import evaluation_report
 from dfx.display.leaderboard import leaderboard_table
 from dfx.display.predictions import prediction_lines
-from dfx.leaderboard import Leaderboard
 from dfx.records import Evaluation, Prediction
+from dfx.records.leaderboard import Leaderboard
 
 
 def demo_page(

@@ -13,14 +13,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dfx.config import KINDS
-from dfx.differences import (
-    Change,
-    CodeDifference,
-    PatchedFile,
-    Result,
-    RunDifference,
-    SplitDifference,
-)
 from dfx.display.console import printable
 from dfx.display.figures import (
     ABSENT,
@@ -33,6 +25,14 @@ from dfx.display.settings import format_value
 from dfx.display.status import status_text
 from dfx.display.table import Cell, Column, FoldingTable
 from dfx.records import Run
+from dfx.records.differences import (
+    Change,
+    CodeDifference,
+    PatchedFile,
+    Result,
+    RunDifference,
+    SplitDifference,
+)
 
 _DIGEST_LENGTH = 12
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dfx.differences import Change, RunDifference
 from dfx.records import Run
+from dfx.records.differences import Change, RunDifference
 
 DIFF_COLUMNS = ("section", "key", "a", "b", "difference", "better")
 """The columns of CSV and Markdown."""

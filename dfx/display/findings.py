@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dfx.display.console import printable
-from dfx.findings import Finding, Level
+from dfx.records.findings import Finding, Level
 
 FINDING_COLUMNS = ("topic", "level", "text", "advice")
 """The columns of CSV and Markdown."""

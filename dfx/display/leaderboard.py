@@ -23,7 +23,7 @@ from dfx.display.leaderboard_document import format_column
 from dfx.display.settings import format_assignments
 from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, unbroken
-from dfx.leaderboard import Leaderboard, LeaderboardGroup, PairedTest, RankedRun
+from dfx.records.leaderboard import Leaderboard, LeaderboardGroup, PairedTest, RankedRun
 
 _DIFFERS = Column("differs", wrap=18)
 _NAMED = 5

@@ -15,8 +15,8 @@ from dfx.display.figures import (
     format_time,
 )
 from dfx.display.settings import format_value
-from dfx.leaderboard import METRICS, Leaderboard, LeaderboardGroup, RankedRun, RecipeGroup
 from dfx.records import RunSummary
+from dfx.records.leaderboard import METRICS, Leaderboard, LeaderboardGroup, RankedRun, RecipeGroup
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(RunSummary))
 """The values of a run that are not settings."""

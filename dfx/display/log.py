@@ -13,8 +13,8 @@ from dfx.display.epochs import EPOCH_COLUMNS
 from dfx.display.figures import as_utc, format_count
 from dfx.display.formats import csv_line, dump_json, markdown_line, to_json
 from dfx.formats import Format
-from dfx.history import LogEntry
 from dfx.messages import EpochFinished
+from dfx.records.history import LogEntry
 
 _EPOCH_VALUES = tuple(name for name in EPOCH_COLUMNS if name not in {"step", "attempt"})
 

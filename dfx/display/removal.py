@@ -9,7 +9,7 @@ from rich.text import Text
 
 from dfx.display.figures import format_size
 from dfx.display.table import Column, FoldingTable, unbroken
-from dfx.inventory import Removal
+from dfx.records.inventory import Removal
 
 _COLUMNS = (Column("size", right=True), Column("file", fold=True))
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_digest
 from dfx.display.table import Column, FoldingTable, unbroken
-from dfx.findings import Drift, Reproduction
+from dfx.records.findings import Drift, Reproduction
 
 DRIFT_COLUMNS = ("topic", "name", "then", "now", "advice")
 """The columns of CSV and Markdown."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dfx.condition import Finding, FoundRun, RecordedRun
 from dfx.errors import ConfigError, NotFoundError, RunBusy, StoreError
 from dfx.messages import Counting, Message
+from dfx.records.condition import FoundRun, Observation, RecordedRun
 from dfx.services.artefacts import find_home_of
 from dfx.services.checking import Adoption
 from dfx.services.home import find_home, open_database, open_store
@@ -55,7 +55,7 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
     if recorded is None and not unknown:
         raise schema.no_store(folder)
     found: list[FoundRun] = []
-    passed_over: list[Finding] = []
+    passed_over: list[Observation] = []
     for done, directory in enumerate(unknown):
         notify(Counting("Reading runs", done, len(unknown), "run"))
         salvage = Salvage(folder, directory)
@@ -100,7 +100,7 @@ def _list_recorded(home: Path) -> list[RecordedRun] | None:
 
 
 def _record(
-    home: Path, found: list[FoundRun], gone: set[str], passed_over: list[Finding]
+    home: Path, found: list[FoundRun], gone: set[str], passed_over: list[Observation]
 ) -> Adoption:
     adopted = []
     with open_store(home, create=True) as store:
@@ -110,7 +110,7 @@ def _record(
             except (ConfigError, RunBusy) as error:
                 message, hint = error.message, error.hint
                 passed_over.append(
-                    Finding("passed over", None, run.directory, message, hint, is_fault=False)
+                    Observation("passed over", None, run.directory, message, hint, is_fault=False)
                 )
             else:
                 adopted += [one] if one else []

@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 from dfx.errors import NotFoundError
-from dfx.inventory import RunFiles
 from dfx.records import Run
+from dfx.records.inventory import RunFiles
 from dfx.tracking.store import RunStore
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from dfx.condition import Adopted, CheckReport, Finding, RecordedFile, RecordedRun
 from dfx.digests import hash_file
 from dfx.messages import Counting, Message
+from dfx.records.condition import Adopted, CheckReport, Observation, RecordedFile, RecordedRun
 from dfx.services.artefacts import find_home_of
 from dfx.services.home import find_home, open_database
 from dfx.services.run_files import REMOVED_MARK
@@ -27,7 +27,7 @@ class Adoption:
     """What an adoption before the check has made, and what it has passed over."""
 
     adopted: tuple[Adopted, ...] = ()
-    passed_over: tuple[Finding, ...] = ()
+    passed_over: tuple[Observation, ...] = ()
 
 
 def check_store(
@@ -82,9 +82,9 @@ class _FileCheck:
         self._home = home
         self._notify = notify
 
-    def look_at(self, runs: Sequence[RecordedRun]) -> list[Finding]:
+    def look_at(self, runs: Sequence[RecordedRun]) -> list[Observation]:
         """What is wrong with the files that rows name, or worth knowing."""
-        findings: list[Finding] = []
+        findings: list[Observation] = []
         here: list[tuple[Path, RecordedRun]] = []
         for run in runs:
             home = self._home_of(run)
@@ -110,7 +110,9 @@ class _FileCheck:
             made_on=run.host,
         )
 
-    def _look_at_file(self, home: Path, run: RecordedRun, file: RecordedFile) -> Iterator[Finding]:
+    def _look_at_file(
+        self, home: Path, run: RecordedRun, file: RecordedFile
+    ) -> Iterator[Observation]:
         path = home / file.path
         try:
             size = path.stat().st_size
@@ -118,22 +120,24 @@ class _FileCheck:
                 return
             if size != file.bytes:
                 found = f"it has {size:,} bytes; {file.bytes:,} were written"
-                yield Finding("damaged file", run.name, file.path, found, _way_out(run, file))
+                yield Observation("damaged file", run.name, file.path, found, _way_out(run, file))
                 return
             actual = hash_file(path)
         except FileNotFoundError:
-            yield Finding("missing file", run.name, file.path, "it is gone", _way_out(run, file))
+            yield Observation(
+                "missing file", run.name, file.path, "it is gone", _way_out(run, file)
+            )
             return
         except OSError as error:
             message = f"it cannot be read: {error.strerror or error}"
-            yield Finding("unreadable file", run.name, file.path, message, _way_out(run, file))
+            yield Observation("unreadable file", run.name, file.path, message, _way_out(run, file))
             return
         self.bytes += size
         if actual != file.sha256:
             found = f"its digest is {actual}, not {file.sha256}"
-            yield Finding("damaged file", run.name, file.path, found, _way_out(run, file))
+            yield Observation("damaged file", run.name, file.path, found, _way_out(run, file))
 
-    def _still_true(self, findings: list[Finding]) -> list[Finding]:
+    def _still_true(self, findings: list[Observation]) -> list[Observation]:
         """Leaves out files that a working run has forgotten and removed meanwhile."""
         if not any(finding.kind == "missing file" for finding in findings):
             return findings
@@ -145,9 +149,9 @@ class _FileCheck:
         ]
 
 
-def _elsewhere(run: RecordedRun) -> Finding:
+def _elsewhere(run: RecordedRun) -> Observation:
     message = f"its files are elsewhere: in {run.home}/{run.directory} on {run.host}"
-    return Finding("elsewhere", run.name, None, message, "check them there", is_fault=False)
+    return Observation("elsewhere", run.name, None, message, "check them there", is_fault=False)
 
 
 def _way_out(run: RecordedRun, file: RecordedFile) -> str:
@@ -160,7 +164,7 @@ def _way_out(run: RecordedRun, file: RecordedFile) -> str:
             return "put it back from a backup; without it the run is not tested against others"
 
 
-def _find_unknown_folders(home: Path, known: set[str]) -> Iterator[Finding]:
+def _find_unknown_folders(home: Path, known: set[str]) -> Iterator[Observation]:
     """Folders that look like those of runs, and that no row knows."""
     for folder in sorted(home.glob("[!.]*/[!.]*")):
         directory = folder.relative_to(home).as_posix()
@@ -170,13 +174,13 @@ def _find_unknown_folders(home: Path, known: set[str]) -> Iterator[Finding]:
             continue
         if (folder / REMOVED_MARK).exists():
             message, hint = "its run was removed, but not all of its files", "dfx gc removes them"
-            yield Finding("unknown folder", None, directory, message, hint, is_fault=False)
+            yield Observation("unknown folder", None, directory, message, hint, is_fault=False)
         elif checkpoints:
             size = sum(path.stat().st_size for path in checkpoints)
             message = f"no run has this folder; it holds {len(checkpoints)} checkpoints"
             hint = "make its record from them: dfx db check --adopt; or remove it"
-            yield Finding("unknown folder", None, directory, f"{message}, {size:,} bytes", hint)
+            yield Observation("unknown folder", None, directory, f"{message}, {size:,} bytes", hint)
         else:
             message = "no run has this folder; it holds no checkpoint"
             hint = "there is nothing to go on from in it; remove it"
-            yield Finding("unknown folder", None, directory, message, hint, is_fault=False)
+            yield Observation("unknown folder", None, directory, message, hint, is_fault=False)

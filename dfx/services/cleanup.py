@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfx.errors import NotFoundError, RunBusy, StoreError
-from dfx.inventory import Leftover, LeftoverKind, Leftovers, Swept
+from dfx.records.inventory import Leftover, LeftoverKind, Leftovers, Swept
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.home import find_home, open_store
 from dfx.services.leftovers import RunLeftovers, find_reason_to_skip, judge_unknown_folder

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from dfx.config import KINDS, ExperimentConfig
 from dfx.errors import ConfigError
-from dfx.leaderboard import METRICS
 from dfx.records import RunSummary, Status
+from dfx.records.leaderboard import METRICS
 
 Kind = Literal["number", "text", "truth", "time", "tags"]
 

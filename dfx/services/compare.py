@@ -9,8 +9,15 @@ from typing import Any
 
 from dfx.config import KINDS
 from dfx.errors import ConfigError, NotFoundError
-from dfx.leaderboard import ACCURACY, METRICS, Leaderboard, LeaderboardGroup, Metric, RankedRun
 from dfx.records import RunSummary, Standing, Status
+from dfx.records.leaderboard import (
+    ACCURACY,
+    METRICS,
+    Leaderboard,
+    LeaderboardGroup,
+    Metric,
+    RankedRun,
+)
 from dfx.services.columns import Order, parse_columns, parse_metric, parse_order
 from dfx.services.home import find_home, open_store
 from dfx.services.ranking import add_interval, rank_by_validation_set

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from dfx.condition import BackupReport, RecordedFile, RecordedRun
 from dfx.digests import copy_file
 from dfx.errors import OUT_OF_SPACE, ConfigError, NoSpaceLeft, StoreError
 from dfx.messages import Counting, Message
+from dfx.records.condition import BackupReport, RecordedFile, RecordedRun
 from dfx.services.home import find_home, open_database
 from dfx.tracking import engine as database
 from dfx.tracking.backup import back_up, check_copy, end_attempts, name_backup, sync

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dfx.condition import StoreCondition, UpgradeReport
 from dfx.errors import NotFoundError, StoreError
+from dfx.records.condition import StoreCondition, UpgradeReport
 from dfx.services.home import find_home, open_database
 from dfx.tracking import engine as database
 from dfx.tracking import schema

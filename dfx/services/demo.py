@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dfx.data.sample import write_sample
-from dfx.leaderboard import Leaderboard
 from dfx.messages import Counting, Message, Notice, RunFinished
 from dfx.records import Evaluation, Prediction, Status
+from dfx.records.leaderboard import Leaderboard
 from dfx.services.compare import compare_runs
 from dfx.services.configure import configure, find_file
 from dfx.services.home import open_store

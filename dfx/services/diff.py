@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dfx.config import KINDS
-from dfx.differences import (
+from dfx.messages import Notice
+from dfx.records import Attempt, Run, RunDetail, Split, SplitSummary
+from dfx.records.differences import (
     CodeDifference,
     ImageDifference,
     Result,
@@ -24,9 +26,7 @@ from dfx.differences import (
     get_packages,
     list_changes,
 )
-from dfx.leaderboard import METRICS
-from dfx.messages import Notice
-from dfx.records import Attempt, Run, RunDetail, Split, SplitSummary
+from dfx.records.leaderboard import METRICS
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.home import find_home, open_store
 from dfx.services.patches import compare_patches, find_patch

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dfx.errors import DfxError
-from dfx.findings import Finding, Level
+from dfx.records.findings import Finding, Level
 from dfx.services import doctor_home, doctor_machine, doctor_stack
 from dfx.services.home import find_home
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dfx.errors import DfxError
-from dfx.findings import Finding, Level
-from dfx.services.home import warn_of_network
-from dfx.tracking.examination import Examination, examine_database
+from dfx.records.condition import Observation, StoreCondition
+from dfx.records.findings import Finding, Level
+from dfx.services.home import open_database, warn_of_network
 from dfx.tracking.filesystem import find_file_system
+from dfx.tracking.inspection import check_file
+from dfx.tracking.process import this_process
+from dfx.tracking.survey import survey
 
 DEFAULT_RUN_BYTES = 900_000_000
 """What the checkpoints of a default run take: three of each kind, of EfficientNet-B4."""
@@ -19,15 +22,19 @@ DEFAULT_RUN_BYTES = 900_000_000
 
 def examine(home: Path) -> Iterator[Finding]:
     """The home, the database that its runs are recorded in, and the disk."""
-    url = os.environ.get("DFX_DATABASE_URL")
     yield _examine_folder(home)
     try:
-        examination = examine_database(home, url=url)
+        with open_database(home) as engine:
+            condition = survey(engine, home, this_process())
+            is_readable = condition.state in {"current", "older"}
+            damage = check_file(engine) if is_readable else []
     except DfxError as error:
         yield Finding("database", Level.PROBLEM, error.message, error.hint)
+        holds_database = True
     else:
-        yield _judge_database(examination)
-    yield from _examine_file_system(home, holds_database=url is None)
+        yield _judge_database(condition, damage)
+        holds_database = condition.kind == "sqlite"
+    yield from _examine_file_system(home, holds_database=holds_database)
     yield _examine_disk(home)
 
 
@@ -44,52 +51,48 @@ def _examine_folder(home: Path) -> Finding:
     return Finding("home", Level.OK, text, values=values)
 
 
-def _judge_database(found: Examination) -> Finding:
+def _judge_database(found: StoreCondition, damage: Sequence[Observation]) -> Finding:
     values = {
-        "where": found.where,
-        "standing": found.standing,
+        "where": found.database,
+        "state": found.state,
         "revision": found.revision,
-        "head": found.head,
-        "runs": found.runs,
+        "expected_revision": found.expected_revision,
+        "runs": None if found.counts is None else sum(found.counts.runs.values()),
         "bytes": found.bytes,
         "journal": found.journal,
-        "damage": list(found.damage),
+        "damage": [observation.message for observation in damage],
     }
-    level, text, advice = _explain_database(found)
+    level, text, advice = _explain_database(found, damage)
     return Finding("database", level, text, advice, values)
 
 
-def _explain_database(found: Examination) -> tuple[Level, str, str | None]:
-    if found.damage:
-        advice = "put a copy made earlier in its place; what stands in it is still there to read"
-        return Level.PROBLEM, f"{found.where} is damaged: {found.damage[0]}", advice
-    if found.standing == "current":
+def _explain_database(
+    found: StoreCondition, damage: Sequence[Observation]
+) -> tuple[Level, str, str | None]:
+    if damage:
+        return Level.PROBLEM, damage[0].message, damage[0].hint
+    if found.state in {"absent", "empty"}:
+        return Level.OK, "none yet, made by the first run", None
+    if found.state == "current":
         return _explain_current(found)
-    revision = f"{found.where} has revision {found.revision}"
-    where_else = "name another home with --home, or another database in DFX_DATABASE_URL"
-    return {
-        "absent": (Level.OK, "none yet, made by the first run", None),
-        "foreign": (Level.PROBLEM, f"{found.where} belongs to something else", where_else),
-        "newer": (
-            Level.PROBLEM,
-            f"{revision}, newer than this dfx knows",
-            "pip install --upgrade dfx",
-        ),
-        "older": (
-            (Level.OK, f"{revision}; the next command upgrades it to {found.head}", None)
-            if found.bytes is not None
-            else (
-                Level.PROBLEM,
-                f"{revision}; this dfx works with {found.head}",
-                "when no run is working: dfx db upgrade",
+    if found.state == "older":
+        text = f"{found.database} has revision {found.revision or 'base'}"
+        if found.kind == "sqlite":
+            return (
+                Level.OK,
+                f"{text}; the next command upgrades it to {found.expected_revision}",
+                None,
             )
-        ),
-    }[found.standing]
+        text += f"; this dfx works with {found.expected_revision}"
+        return Level.PROBLEM, text, "when no run is working: dfx db upgrade"
+    return Level.PROBLEM, str(found.problem), found.hint
 
 
-def _explain_current(found: Examination) -> tuple[Level, str, str | None]:
-    size = "" if found.bytes is None else f", {found.bytes / 1e6:,.1f} MB"
-    text = f"{found.where}, revision {found.revision}, sound, {found.runs:,} run(s){size}"
+def _explain_current(found: StoreCondition) -> tuple[Level, str, str | None]:
+    runs = 0 if found.counts is None else sum(found.counts.runs.values())
+    is_file = found.kind == "sqlite" and found.bytes is not None
+    size = f", {found.bytes / 1e6:,.1f} MB" if is_file and found.bytes else ""
+    text = f"{found.database}, revision {found.revision}, sound, {runs:,} run(s){size}"
     if found.journal in {None, "wal"}:
         return Level.OK, text, None
     text += f"; its journal mode is {found.journal}, not wal"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dfx.config import DataConfig
-from dfx.findings import Finding, Level
 from dfx.models.driver import count_processors, describe_processor
+from dfx.records.findings import Finding, Level
 from dfx.services.repository import read_code
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # it is the place itself that is looked at

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dfx.findings import Finding, Level
 from dfx.models.driver import Card, list_cards
+from dfx.records.findings import Finding, Level
 
 _INSTALL = "see https://pytorch.org/get-started/locally/"
 _REINSTALL = f"pip install --force-reinstall torch torchvision ({_INSTALL})"

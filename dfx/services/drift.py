@@ -11,10 +11,10 @@ from dfx.config import ExperimentConfig
 from dfx.data.index import digest_listing, list_split
 from dfx.digests import hash_file
 from dfx.errors import DfxError
-from dfx.findings import Drift
 from dfx.models.device import resolve_device
 from dfx.models.initial import locate_published
 from dfx.records import Run, RunDetail, SplitSummary
+from dfx.records.findings import Drift
 from dfx.services.provenance import describe_hardware, describe_software
 from dfx.services.repository import PATCH_LIMIT, locate_patch, read_code
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfx.inventory import Leftover, LeftoverKind, NamedFile, RunFiles
 from dfx.records import Status
+from dfx.records.inventory import Leftover, LeftoverKind, NamedFile, RunFiles
 from dfx.services.run_files import (
     CHECKPOINT_NAME,
     CHECKPOINTS,

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dfx.history import LogEntry, list_entries
 from dfx.messages import Notice, resume_command
 from dfx.records import Run, Status
+from dfx.records.history import LogEntry, list_entries
 from dfx.services.home import find_home, open_store
 from dfx.services.references import resolve_run
 

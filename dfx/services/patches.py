@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from dfx.differences import PatchedFile
+from dfx.records.differences import PatchedFile
 
 _COMPARED_LINES = 20_000
 """Of both sides together; comparing more line by line would take minutes."""

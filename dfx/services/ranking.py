@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dfx.evaluation.intervals import wilson_interval
-from dfx.leaderboard import Metric
 from dfx.records import RunSummary, Standing
+from dfx.records.leaderboard import Metric
 
 
 def rank_by_validation_set(

@@ -9,8 +9,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from dfx.config import KINDS, ExperimentConfig
-from dfx.leaderboard import Metric, RecipeGroup
 from dfx.records import RunSummary
+from dfx.records.leaderboard import Metric, RecipeGroup
 
 Settings = Mapping[str, Any]
 Member = tuple[RunSummary, Settings]

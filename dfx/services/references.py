@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dfx.errors import AmbiguousReference, NotFoundError
-from dfx.leaderboard import ACCURACY
 from dfx.records import RunSummary, Standing, Status
+from dfx.records.leaderboard import ACCURACY
 from dfx.services.ranking import rank_by_validation_set
 from dfx.tracking.store import RunStore
 

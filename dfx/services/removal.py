@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dfx.errors import RunBusy, StoreError
-from dfx.inventory import Removal
 from dfx.records import RunDetail, Status
+from dfx.records.inventory import Removal
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.curate import get_exact_run
 from dfx.services.home import find_home, open_store

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dfx.errors import DataError, NotFoundError
-from dfx.findings import Drift, Reproduction
 from dfx.messages import Message, Notice, RunFinished
 from dfx.records import Run, RunDetail, Status
+from dfx.records.findings import Drift, Reproduction
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.attempt import Notify
 from dfx.services.configure import Configuration

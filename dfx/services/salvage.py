@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from dfx.condition import Finding, FoundAttempt, FoundRun
 from dfx.config import ExperimentConfig, load_config
 from dfx.digests import hash_file
 from dfx.errors import DfxError, WeightsError
 from dfx.evaluation.metrics import measure
 from dfx.models.weights import Weights, load_weights
 from dfx.records import CLASS_NAMES, CheckpointFile, EpochRecord, Evaluation, Status
+from dfx.records.condition import FoundAttempt, FoundRun, Observation
 from dfx.services.configure import check_name
 from dfx.services.keeping import UNCALIBRATED_THRESHOLD
 from dfx.services.run_files import CHECKPOINT_NAME
@@ -75,7 +75,7 @@ class Salvage:
     """
 
     def __init__(self, home: Path, directory: str) -> None:
-        self.passed_over: list[Finding] = []
+        self.passed_over: list[Observation] = []
         self._home = home
         self._directory = directory
 
@@ -135,7 +135,7 @@ class Salvage:
         name = path.relative_to(self._home).as_posix()
         hint = "remove it, or put it back from a backup and adopt again"
         self.passed_over.append(
-            Finding("passed over", None, name, reason.removeprefix(f"{path}: "), hint, False)
+            Observation("passed over", None, name, reason.removeprefix(f"{path}: "), hint, False)
         )
 
     def _belongs(self, file: _File, spoken: _Witness, witness: _Witness) -> bool:

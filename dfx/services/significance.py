@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dfx.errors import NotFoundError
 from dfx.evaluation.paired import mcnemar_p
-from dfx.leaderboard import PairedTest
 from dfx.records import RunSummary
+from dfx.records.leaderboard import PairedTest
 from dfx.services.artefacts import get_artefact_home
 from dfx.tracking.store import RunStore
 

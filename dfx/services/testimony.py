@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from dfx.condition import FoundAttempt
 from dfx.config import CONFIG_VERSION, ExperimentConfig, dump_config
 from dfx.records import (
     Confusion,
@@ -24,6 +23,7 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
+from dfx.records.condition import FoundAttempt
 
 
 def testify(

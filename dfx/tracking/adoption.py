@@ -1,6 +1,6 @@
 """Making the rows of a run from what its files tell, or bringing those there are up to them.
 
-Files are not read here: `dfx.condition.FoundRun` holds what they told.
+Files are not read here: `dfx.records.condition.FoundRun` holds what they told.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dfx.condition import Adopted, FoundAttempt, FoundRun
 from dfx.config import CONFIG_VERSION, dump_config
 from dfx.errors import ConfigError, RunBusy
 from dfx.records import ProcessIdentity, Status
+from dfx.records.condition import Adopted, FoundAttempt, FoundRun
 from dfx.tracking import changes, mapping, queries
 from dfx.tracking.engine import clock
 from dfx.tracking.tables import (

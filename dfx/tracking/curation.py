@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 
-from dfx.condition import Adopted, FoundRun
 from dfx.errors import ConfigError, NotFoundError, RunBusy
-from dfx.inventory import RunFiles
 from dfx.records import Run, Status
+from dfx.records.condition import Adopted, FoundRun
+from dfx.records.inventory import RunFiles
 from dfx.tracking import adoption, changes, inventory, queries
 from dfx.tracking import engine as database
 from dfx.tracking.reader import RunReader

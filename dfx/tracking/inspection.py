@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, Row, select, text
 from sqlalchemy.orm import Session
 
-from dfx.condition import Finding, RecordedFile, RecordedRun
 from dfx.errors import StoreError
 from dfx.records import Status
+from dfx.records.condition import Observation, RecordedFile, RecordedRun
 from dfx.tracking import engine as database
 from dfx.tracking import schema
 from dfx.tracking.survey import STORED
@@ -45,15 +45,13 @@ class _Facts:
     files: Mapping[int, list[RecordedFile]]
 
 
-def inspect_store(engine: Engine) -> tuple[list[RecordedRun], list[Finding]]:
+def inspect_store(engine: Engine) -> tuple[list[RecordedRun], list[Observation]]:
     """All runs with the files that they name, and what is wrong with the record itself.
 
     Raises:
         StoreError: Where it cannot be read at all.
     """
-    where = database.describe(engine)
-    with database.reading(engine) as session:
-        findings = list(_check_file(session, where)) if database.is_sqlite(engine) else []
+    findings = check_file(engine)
     try:
         with database.reading(engine) as session:
             runs, contradictions = _read_runs(session)
@@ -61,9 +59,21 @@ def inspect_store(engine: Engine) -> tuple[list[RecordedRun], list[Finding]]:
         if not findings:
             raise
         # What is left of it cannot be read; the first findings say why.
-        findings.append(Finding("damaged", None, None, error.message, error.hint))
+        findings.append(Observation("damaged", None, None, error.message, error.hint))
         return [], findings
     return runs, findings + contradictions
+
+
+def check_file(engine: Engine) -> list[Observation]:
+    """What SQLite itself complains of in its file; nothing on a server.
+
+    Raises:
+        StoreError: Where it cannot be read at all.
+    """
+    if not database.is_sqlite(engine):
+        return []
+    with database.reading(engine) as session:
+        return list(_check_file(session, database.describe(engine)))
 
 
 def list_recorded_runs(engine: Engine) -> list[RecordedRun]:
@@ -76,12 +86,12 @@ def list_recorded_runs(engine: Engine) -> list[RecordedRun]:
         return _read_runs(session)[0]
 
 
-def check_revision(engine: Engine, state: schema.State) -> list[Finding]:
+def check_revision(engine: Engine, state: schema.State) -> list[Observation]:
     """What there is to say about the revision of a database that is ours."""
     if state.revision == schema.HEAD:
         return []
     return [
-        Finding(
+        Observation(
             "revision",
             None,
             None,
@@ -93,14 +103,14 @@ def check_revision(engine: Engine, state: schema.State) -> list[Finding]:
     ]
 
 
-def _check_file(session: Session, where: str) -> Iterator[Finding]:
+def _check_file(session: Session, where: str) -> Iterator[Observation]:
     for (line,) in session.execute(text(f"PRAGMA integrity_check({_SHOWN})")):
         if line != "ok":
-            yield Finding("damaged", None, None, f"{where}: {line}", _RESTORE)
+            yield Observation("damaged", None, None, f"{where}: {line}", _RESTORE)
     for table, row, parent, _ in session.execute(text("PRAGMA foreign_key_check")).fetchmany(
         _SHOWN
     ):
-        yield Finding(
+        yield Observation(
             "reference",
             None,
             None,
@@ -109,10 +119,10 @@ def _check_file(session: Session, where: str) -> Iterator[Finding]:
         )
 
 
-def _read_runs(session: Session) -> tuple[list[RecordedRun], list[Finding]]:
+def _read_runs(session: Session) -> tuple[list[RecordedRun], list[Observation]]:
     facts = _read_facts(session)
     runs: list[RecordedRun] = []
-    findings: list[Finding] = []
+    findings: list[Observation] = []
     for row in session.execute(
         select(
             RunRow.id,
@@ -141,7 +151,7 @@ def _read_runs(session: Session) -> tuple[list[RecordedRun], list[Finding]]:
             )
         )
         findings += [
-            Finding(kind, name, None, message, hint)
+            Observation(kind, name, None, message, hint)
             for kind, message, hint in _contradictions(row, name, facts)
         ]
     return runs, findings

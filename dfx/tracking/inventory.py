@@ -12,8 +12,8 @@ from typing import cast
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
 
-from dfx.inventory import NamedFile, RunFiles
 from dfx.records import CheckpointKind, ProcessIdentity, Status
+from dfx.records.inventory import NamedFile, RunFiles
 from dfx.tracking import mapping
 from dfx.tracking.engine import clock
 from dfx.tracking.process import is_process_alive

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dfx.errors import NotFoundError
-from dfx.history import RecordedEpoch, RunHistory
 from dfx.records import (
     CheckpointFile,
     CheckpointKind,
@@ -21,6 +20,7 @@ from dfx.records import (
     RunDetail,
     Status,
 )
+from dfx.records.history import RecordedEpoch, RunHistory
 from dfx.tracking import mapping
 from dfx.tracking.engine import clock
 from dfx.tracking.process import is_process_alive

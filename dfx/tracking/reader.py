@@ -13,7 +13,6 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, select
 
-from dfx.history import RunHistory
 from dfx.records import (
     CheckpointFile,
     CheckpointKind,
@@ -23,6 +22,7 @@ from dfx.records import (
     RunSummary,
     Standing,
 )
+from dfx.records.history import RunHistory
 from dfx.tracking import engine as database
 from dfx.tracking import extracts, queries, schema, summaries
 from dfx.tracking.process import this_process

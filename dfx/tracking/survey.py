@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from dfx.condition import Counts, LiveAttempt, StoreCondition
 from dfx.errors import DfxError, NotFoundError, StoreError
 from dfx.records import ProcessIdentity, Status
+from dfx.records.condition import Counts, LiveAttempt, StoreCondition
 from dfx.tracking import engine as database
 from dfx.tracking import schema
 from dfx.tracking.process import is_process_alive
@@ -91,6 +91,10 @@ def _look(
             version = session.scalar(text("SHOW server_version"))
             size = session.scalar(text("SELECT pg_database_size(current_database())"))
         found = replace(found, version=f"PostgreSQL {version}", bytes=size)
+    else:
+        with database.reading(engine) as session:
+            journal = session.scalar(text("PRAGMA journal_mode"))
+        found = replace(found, journal=journal)
     state = schema.find_state(engine)
     found = replace(found, revision=state.revision)
     try:

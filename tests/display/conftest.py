@@ -13,13 +13,6 @@ import pytest
 from rich.console import Console, RenderableType
 
 from dfx.config import ExperimentConfig
-from dfx.leaderboard import (
-    ACCURACY,
-    Leaderboard,
-    LeaderboardGroup,
-    PairedTest,
-    RankedRun,
-)
 from dfx.records import (
     Attempt,
     CheckpointFile,
@@ -32,6 +25,13 @@ from dfx.records import (
     RunSummary,
     SplitSummary,
     Status,
+)
+from dfx.records.leaderboard import (
+    ACCURACY,
+    Leaderboard,
+    LeaderboardGroup,
+    PairedTest,
+    RankedRun,
 )
 
 GOLDENS = Path(__file__).parent / "goldens"

@@ -18,7 +18,7 @@ from dfx.display.cleanup import (
     leftovers_rows,
 )
 from dfx.display.formats import to_csv, to_json
-from dfx.inventory import Leftover, LeftoverKind, Leftovers, Swept
+from dfx.records.inventory import Leftover, LeftoverKind, Leftovers, Swept
 
 FOLDER = "b4-baseline/2/checkpoints"
 

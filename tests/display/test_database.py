@@ -8,16 +8,6 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 
-from dfx.condition import (
-    Adopted,
-    BackupReport,
-    CheckReport,
-    Counts,
-    Finding,
-    LiveAttempt,
-    StoreCondition,
-    UpgradeReport,
-)
 from dfx.display.database import (
     FINDING_COLUMNS,
     backup_page,
@@ -31,6 +21,16 @@ from dfx.display.database import (
 )
 from dfx.display.formats import to_csv, to_json
 from dfx.records import Status
+from dfx.records.condition import (
+    Adopted,
+    BackupReport,
+    CheckReport,
+    Counts,
+    LiveAttempt,
+    Observation,
+    StoreCondition,
+    UpgradeReport,
+)
 
 CONDITION = StoreCondition(
     database="/data/faces/runs/dfx.db",
@@ -70,14 +70,14 @@ REPORT = CheckReport(
         Adopted("b4/1", 7, "b4/1", Status.INTERRUPTED, 9, 3, 4, is_new=True, gaps=("its notes",)),
     ),
     findings=(
-        Finding(
+        Observation(
             "damaged file",
             "b4/2",
             "b4/2/checkpoints/best-e0009-a1.pt",
             "it has 1,000 bytes; 70,999,123 were written",
             "put it back from a backup; a better epoch replaces it too",
         ),
-        Finding("elsewhere", "b4/3", None, "its files are on [red]tower", None, is_fault=False),
+        Observation("elsewhere", "b4/3", None, "its files are on [red]tower", None, is_fault=False),
     ),
 )
 

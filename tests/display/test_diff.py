@@ -9,7 +9,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console, RenderableType
 
-from dfx.differences import (
+from dfx.display.diff import diff_page
+from dfx.display.diff_document import DIFF_COLUMNS, diff_document, diff_rows
+from dfx.display.formats import to_csv, to_json, to_markdown
+from dfx.records import RunDetail, Status
+from dfx.records.differences import (
     Change,
     CodeDifference,
     ImageDifference,
@@ -18,10 +22,6 @@ from dfx.differences import (
     RunDifference,
     SplitDifference,
 )
-from dfx.display.diff import diff_page
-from dfx.display.diff_document import DIFF_COLUMNS, diff_document, diff_rows
-from dfx.display.formats import to_csv, to_json, to_markdown
-from dfx.records import RunDetail, Status
 
 PATCH = "# x.py: only changed in b4-baseline/3\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\x1b[2J"
 DIGESTS = ("sha256:" + "5d" * 32, "sha256:" + "6e" * 32)

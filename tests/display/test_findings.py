@@ -14,7 +14,7 @@ from dfx.display.findings import (
     summarise,
 )
 from dfx.display.formats import to_csv, to_json
-from dfx.findings import Finding, Level
+from dfx.records.findings import Finding, Level
 
 FINDINGS = [
     Finding("python", Level.OK, "3.12.4 (/opt/dfx/bin/python)", values={"version": "3.12.4"}),

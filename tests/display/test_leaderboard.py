@@ -8,8 +8,8 @@ import pytest
 from rich.console import RenderableType
 
 from dfx.display.leaderboard import LeaderboardTable, RecipeTable, leaderboard_table
-from dfx.leaderboard import METRICS, Leaderboard, LeaderboardGroup, PairedTest, RecipeGroup
 from dfx.records import Status
+from dfx.records.leaderboard import METRICS, Leaderboard, LeaderboardGroup, PairedTest, RecipeGroup
 
 Render = Callable[[RenderableType, int], str]
 

@@ -11,8 +11,8 @@ from dfx.display.leaderboard_document import (
     leaderboard_document,
     leaderboard_rows,
 )
-from dfx.leaderboard import METRICS, Leaderboard, RecipeGroup
 from dfx.records import RunSummary
+from dfx.records.leaderboard import METRICS, Leaderboard, RecipeGroup
 
 VALUES = [field.name for field in fields(RunSummary)]
 

@@ -10,8 +10,8 @@ import pytest
 
 from dfx.display.log import LOG_COLUMNS, log_document, log_line, print_lines, print_log
 from dfx.formats import Format
-from dfx.history import LogEntry, RecordedEpoch, RunHistory, list_entries
 from dfx.records import RunDetail, Status
+from dfx.records.history import LogEntry, RecordedEpoch, RunHistory, list_entries
 
 from .conftest import START
 

@@ -9,8 +9,8 @@ import pytest
 from rich.console import RenderableType
 
 from dfx.display.removal import describe_removed, removal_page
-from dfx.inventory import Removal
 from dfx.records import RunDetail
+from dfx.records.inventory import Removal
 
 HOME = Path("/data/runs")
 

@@ -14,7 +14,7 @@ from dfx.display.reproduction import (
     reproduction_document,
     reproduction_page,
 )
-from dfx.findings import Drift, Reproduction
+from dfx.records.findings import Drift, Reproduction
 
 COMMAND = (
     "dfx run --name b4-baseline --config /dev/null --data '/srv/my faces' --seed 7 --device cuda:0"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from dfx.errors import StoreError
-from dfx.inventory import Leftover, LeftoverKind, Leftovers, Swept
 from dfx.records import Status
+from dfx.records.inventory import Leftover, LeftoverKind, Leftovers, Swept
 from dfx.services import cleanup
 from dfx.services.cleanup import find_leftovers, remove_leftovers
 from dfx.services.provenance import describe_environment

@@ -8,7 +8,7 @@ import pytest
 
 from dfx.config import KINDS
 from dfx.errors import ConfigError
-from dfx.leaderboard import METRICS
+from dfx.records.leaderboard import METRICS
 from dfx.services.columns import COLUMNS, find_column, parse_columns, parse_metric, parse_order
 
 

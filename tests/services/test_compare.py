@@ -11,8 +11,8 @@ import pytest
 from leaderboard_samples import add_run, write_predictions
 
 from dfx.errors import ConfigError
-from dfx.leaderboard import Leaderboard, LeaderboardGroup
 from dfx.records import Status
+from dfx.records.leaderboard import Leaderboard, LeaderboardGroup
 from dfx.services.compare import ask, compare_runs
 from dfx.tracking.store import RunStore
 

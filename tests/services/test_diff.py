@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from dfx.config import ExperimentConfig
-from dfx.differences import Change, ImageDifference, PatchedFile, RunDifference
 from dfx.errors import NotFoundError
 from dfx.messages import Notice
 from dfx.records import (
@@ -23,6 +22,7 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
+from dfx.records.differences import Change, ImageDifference, PatchedFile, RunDifference
 from dfx.services.diff import compare_two
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore

@@ -16,8 +16,8 @@ import torch
 from torch.nn import Parameter
 
 from dfx.config import ModelConfig
-from dfx.findings import Finding, Level
 from dfx.models.driver import Card
+from dfx.records.findings import Finding, Level
 from dfx.services import doctor, doctor_home, doctor_machine
 from dfx.services.doctor_stack import judge_device
 from dfx.tracking import filesystem
@@ -84,7 +84,11 @@ class TestHome:
                 Level.PROBLEM,
                 "pip install --upgrade dfx",
             ),
-            ("INSERT INTO tags (run_id, tag) VALUES (7, 'x')", Level.PROBLEM, "put a copy made"),
+            (
+                "INSERT INTO tags (run_id, tag) VALUES (7, 'x')",
+                Level.PROBLEM,
+                "put a backup in its place",
+            ),
             ("PRAGMA journal_mode=DELETE", Level.WARNING, "the next command sets it"),
             ("DROP TABLE dfx_alembic_version", Level.PROBLEM, "name another home"),
         ],
@@ -97,7 +101,7 @@ class TestHome:
         finding = find(doctor_home.examine(home), "database")
 
         assert finding.level is level
-        assert (finding.advice or "").startswith(advice or "")
+        assert (advice or "") in (finding.advice or "")
         assert before == (home / "dfx.db").read_bytes()
         assert [path.name for path in home.iterdir()] == ["dfx.db"]
 

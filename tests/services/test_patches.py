@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dfx.differences import PatchedFile
+from dfx.records.differences import PatchedFile
 from dfx.services.patches import compare_patches, find_patch
 
 NAMES = ("b4/1", "b4/2")

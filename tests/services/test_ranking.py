@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dfx.leaderboard import ACCURACY, METRICS
 from dfx.records import RunSummary, Standing, Status
+from dfx.records.leaderboard import ACCURACY, METRICS
 from dfx.services.ranking import add_interval, rank_by_validation_set
 from dfx.tracking import summaries
 

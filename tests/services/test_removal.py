@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dfx.errors import AmbiguousReference, NotFoundError, RunBusy, StoreError
-from dfx.inventory import LeftoverKind
 from dfx.records import Status
+from dfx.records.inventory import LeftoverKind
 from dfx.services.cleanup import find_leftovers, remove_leftovers
 from dfx.services.removal import plan_removal, remove_run
 from dfx.tracking.store import RunStore

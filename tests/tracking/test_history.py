@@ -6,8 +6,8 @@ import pytest
 from tracking_samples import begin_run, continue_run, gone, record_epoch
 
 from dfx.errors import NotFoundError
-from dfx.history import list_entries
 from dfx.records import Status
+from dfx.records.history import list_entries
 from dfx.tracking.store import RunStore
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +20,10 @@ from tracking_samples import (
     record_epoch,
 )
 
-from dfx.condition import FoundAttempt, FoundRun, StoreCondition
+from dfx.digests import hash_file
 from dfx.errors import ConfigError, RunBusy
 from dfx.records import RunDetail, Status
+from dfx.records.condition import FoundAttempt, FoundRun, StoreCondition
 from dfx.tracking.engine import open_engine
 from dfx.tracking.inspection import inspect_store, list_recorded_runs
 from dfx.tracking.process import this_process
@@ -65,6 +69,46 @@ def test_nothing_there(place: Place) -> None:
     assert found.state == ("empty" if place.url else "absent")
     assert found.problem
     assert not place.home.exists()
+
+
+def picture(home: Path) -> dict[str, tuple[int, str]]:
+    """Every file with its modification time and digest."""
+    return {
+        path.name: (path.stat().st_mtime_ns, hash_file(path)) for path in sorted(home.iterdir())
+    }
+
+
+@pytest.mark.parametrize(
+    ("revision", "state"), [(HEAD, "current"), ("0001", "older"), ("9999", "newer")]
+)
+def test_looking_changes_no_file(sqlite_place: Place, revision: str, state: str) -> None:
+    """Of whatever revision it is; nor is a log left beside it."""
+    sqlite_place.open().close()
+    with closing(sqlite3.connect(sqlite_place.home / "dfx.db")) as connection:
+        connection.execute("UPDATE dfx_alembic_version SET version_num = ?", (revision,))
+        connection.commit()
+    before = picture(sqlite_place.home)
+    found = look(sqlite_place)
+
+    assert (found.state, found.revision, found.journal) == (state, revision, "wal")
+    assert before == picture(sqlite_place.home)
+    assert list(before) == ["dfx.db"]
+
+
+def test_database_that_others_write_to(sqlite_place: Place) -> None:
+    """What is not yet in the file but in its log counts; nobody is made to wait."""
+    with (
+        sqlite_place.open() as store,
+        closing(sqlite3.connect(sqlite_place.home / "dfx.db", isolation_level=None)) as other,
+    ):
+        other.execute("SELECT * FROM runs").fetchall()
+        begin_run(store)
+        other.execute("BEGIN IMMEDIATE")
+        found = look(sqlite_place)
+        other.execute("ROLLBACK")
+
+    assert found.counts is not None
+    assert sum(found.counts.runs.values()) == 1
 
 
 def test_runs_with_their_files(place: Place) -> None:

@@ -74,6 +74,7 @@ class StoreCondition:
         counts: None where the tables are not ours, or cannot be read.
         problem: Why it cannot be used as it is, else None.
         hint: The way out of the problem.
+        journal: SQLite's journal mode, `wal` where it is as it should be; None on a server.
     """
 
     database: str
@@ -88,10 +89,11 @@ class StoreCondition:
     live: tuple[LiveAttempt, ...]
     problem: str | None
     hint: str | None
+    journal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Observation:
     """Something that a check has found.
 
     Attributes:
@@ -179,7 +181,7 @@ class CheckReport:
     checked_files: int
     checked_bytes: int
     adopted: tuple[Adopted, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Observation, ...]
 
     @property
     def faults(self) -> int:

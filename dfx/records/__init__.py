@@ -1,8 +1,10 @@
 """The frozen values that travel between rooms.
 
 Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions.
-What a running training tells the one who watches is in `dfx.messages`. Ids that only storage needs
-stay in `dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
+What is asked of them and answered has modules of its own: `leaderboard`, `differences`, `history`,
+`inventory` of files, `condition` of the record, `findings` of an examination. What a running
+training tells the one who watches is in `dfx.messages`. Ids that only storage needs stay in
+`dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
 """
 
 from __future__ import annotations
