@@ -292,7 +292,11 @@ def check_key(key: str, *, where: str = "") -> None:
     )
     raise ConfigError(
         f"unknown configuration key {key!r}{where}",
-        hint=f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(KINDS)}",
+        hint=(
+            f"did you mean {near[0]!r}?"
+            if near
+            else "`dfx run --name NAME --dry-run` lists all keys"
+        ),
     )
 
 

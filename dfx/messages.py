@@ -83,6 +83,15 @@ class RunFinished:
     folder: Path
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with what is counted.
+
+    >>> counted(1, "file"), counted(1200, "image")
+    ('1 file', '1,200 images')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 Message = Progress | Counting | Notice | EpochFinished | RunFinished
 
 

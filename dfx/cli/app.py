@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,9 @@ def _explain(error: DfxError) -> None:
         if isinstance(error, Interrupted):
             print_notice(Notice(error.message))
         else:
+            if error.hint is not None and "dfx " in error.hint and (home := _named_home()):
+                # What is copied from the hint must not act on another home.
+                error.hint += f" (with --home {shlex.quote(home)})"
             print_error(error)
         sys.stdout.flush()
     except OSError as problem:
@@ -138,6 +142,20 @@ def _explain(error: DfxError) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _named_home() -> str | None:
+    """What `--home` says on the command line."""
+    arguments = iter(sys.argv[1:])
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name == "--home":
+            return value if equals else next(arguments, None)
+    return None
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
     """Ends with the status that shells give a process that a signal has ended."""
+    if sys.argv[1:2] in (["run"], ["resume"]):  # whose loading takes long enough to be stopped
+        sys.stderr.write(
+            f"stopped by {signal.Signals(number).name}, before anything was recorded\n"
+        )
     sys.exit(128 + number)

@@ -10,6 +10,7 @@ import typer
 from dfx.cli.options import FormatOption, HomeOption
 from dfx.errors import StoreError
 from dfx.formats import Format
+from dfx.messages import counted
 
 app = typer.Typer(
     help="Look after the database: its condition, upgrades, copies.", no_args_is_help=True
@@ -85,7 +86,7 @@ def backup(
     emit(format_, table=backup_page(report), rows=[document], document=document)
     if report.left_out:
         raise StoreError(
-            f"the copy lacks {len(report.left_out)} files that rows name:\n"
+            f"the copy lacks {counted(len(report.left_out), 'file')} that rows name:\n"
             + "\n".join(f"  {line}" for line in report.left_out),
             hint="`dfx db check` says what to do about each",
         )
@@ -129,6 +130,6 @@ def check(
     )
     if report.faults:
         raise StoreError(
-            f"{report.faults} faults in {report.database}",
+            f"{counted(report.faults, 'fault')} in {report.database}",
             hint="each has its way out in the list",
         )

@@ -19,7 +19,8 @@ def log(
         bool,
         typer.Option(
             "--follow",
-            help="Go on with what happens until the run ends; JSON is then one object a line.",
+            help="Go on until the run is complete, has failed, or is interrupted or lost; JSON is"
+            " then one object a line.",
         ),
     ] = False,
     tail: Annotated[

@@ -19,7 +19,10 @@ def show(
     format_: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """Show a run: how it stands, its configuration, epochs, evaluations and files."""
+    """Show a run: how it stands, its configuration, epochs, evaluations and files.
+
+    JSON has all of it; CSV and Markdown have the epochs.
+    """
     from dfx.display.console import print_notice
     from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows
     from dfx.display.formats import emit

@@ -40,7 +40,7 @@ def attempts_report(attempts: Sequence[Attempt], status: Status) -> RenderableTy
     from step.
     """
     if not attempts:
-        return Text("none yet", style="dim")
+        return Text("none", style="dim")
     messages = [
         Text(f"attempt {attempt.number}: {printable(attempt.message)}", overflow="fold")
         for attempt in attempts

@@ -19,6 +19,9 @@ from rich.text import Text
 from dfx.errors import DfxError
 from dfx.messages import Notice
 
+_REFUSING = frozenset({"strict", "surrogateescape"})
+"""What streams do with letters that they cannot say: raise, by the second in an ASCII locale."""
+
 PIPE_WIDTH = 1000
 """Columns off a terminal, unless COLUMNS says otherwise: tables in a pipe lose nothing."""
 
@@ -97,7 +100,7 @@ def _console(stream: IO[str], *, stderr: bool) -> Console:
 
 def _tolerate(stream: IO[str]) -> None:
     """Makes a stream escape what its encoding cannot say, where it would raise."""
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+    if isinstance(stream, io.TextIOWrapper) and stream.errors in _REFUSING:
         stream.reconfigure(errors="backslashreplace")
 
 

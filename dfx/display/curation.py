@@ -92,7 +92,7 @@ def describe_renaming(
         lines.append(f"files stay where they are, in the {where} {', '.join(folders)}")
     if recipe is not None:
         lines.append(
-            f"its recipe is still called {recipe}: rename it too, or name it with"
-            f" --config for the next run of {after}"
+            f"its recipe is {recipe}: for the next run of {after}, name it with --config, or"
+            f" copy it to experiments/{after}.toml"
         )
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_size, format_time
 from dfx.display.status import status_text
 from dfx.display.table import Cell, facts
+from dfx.messages import counted
 from dfx.records import Status
 from dfx.records.condition import (
     Adopted,
@@ -210,7 +211,8 @@ def _adopted(run: Adopted) -> Iterator[RenderableType]:
             (printable(run.run), "bold"),
             f" (id {run.id}, {printable(run.directory)}) {how}: ",
             status_text(run.status),
-            f", {run.epochs} epochs, {run.checkpoints} checkpoints, {run.evaluations} evaluations",
+            f", {counted(run.epochs, 'epoch')}, {counted(run.checkpoints, 'checkpoint')},"
+            f" {counted(run.evaluations, 'evaluation')}",
         )
     )
     for gap in run.gaps:

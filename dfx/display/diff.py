@@ -165,6 +165,9 @@ def _patch_text(text: str) -> Text:
 
 
 def _environment(d: RunDifference) -> Iterator[RenderableType]:
+    if not d.environment and not d.packages:
+        yield _same("same machine, software and packages")
+        return
     yield from _changes(d.environment, "same machine and software, except for packages")
     if d.packages:
         yield Text()

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from dfx.display.console import printable
 from dfx.display.figures import (
     ABSENT,
     format_count,
@@ -41,7 +42,8 @@ def leaderboard_table(leaderboard: Leaderboard, *, home: Path | None = None) -> 
     if not groups and leaderboard.is_filtered:
         return Text("No run meets the condition.")
     if not groups:
-        return Text("No runs yet.  Start one:  dfx run --name NAME")
+        where = f" in {printable(str(home))}" if home else ""
+        return Text(f"No runs{where} yet.  Start one:  dfx run --name NAME")
     parts: list[RenderableType] = []
     for group in groups:
         parts += [Text()] if parts else []
@@ -62,8 +64,8 @@ class LeaderboardTable:
     moves from the status to a line of its own under the table; what differs is put on several
     lines; then the columns val loss, val AUC, time, epoch, val acc (where another metric ranks) and
     95 % are left out. Rank, run, metric, what differs and status always stay; a name too long even
-    then is broken over lines, never cut. Columns that were asked for go from the last to the first,
-    and their number is told.
+    then is broken over lines, never cut. Of columns that were asked for, those with one value for
+    all runs go first, the last before the others, then the rest alike; their number is told.
     """
 
     def __init__(
@@ -121,13 +123,17 @@ class LeaderboardTable:
     def chosen_table(self, names: tuple[str, ...]) -> FoldingTable:
         """The table of the columns that were asked for."""
         columns = [Column("#", right=True), Column("run", fold=True)]
+        values = [[format_column(name, run) for name in names] for run in self.group.runs]
+        alike = [len(column) > 1 and len(set(column)) == 1 for column in zip(*values, strict=True)]
+        # The last go first, but before them those that tell no run from another.
+        going = sorted(range(len(names)), key=lambda i: (not alike[i], -i))
         columns += [
-            Column(name, right=name not in ("tags", "note"), drop=len(names) - i)
+            Column(name, right=name not in ("tags", "note"), drop=going.index(i) + 1)
             for i, name in enumerate(names)
         ]
         rows = [
-            [_rank(run), run.summary.run, *(format_column(name, run) for name in names)]
-            for run in self.group.runs
+            [_rank(run), run.summary.run, *cells]
+            for run, cells in zip(self.group.runs, values, strict=True)
         ]
         return FoldingTable(columns, rows)
 

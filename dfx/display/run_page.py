@@ -199,7 +199,7 @@ def _plain(value: Any) -> str:
 
 def _epochs(detail: RunDetail) -> RenderableType:
     if not detail.epochs:
-        return _none("no epoch has ended yet")
+        return _none("no epoch has ended")
     best = detail.run.best_epoch
     return Group(epochs_table(detail.epochs, best), Text(), Curves(detail.epochs, best))
 
@@ -216,7 +216,7 @@ def _evaluations(detail: RunDetail) -> RenderableType:
         parts += [Text("At other epochs", style="bold"), evaluations_table(others)]
     else:
         parts = parts[:-1]
-    return Group(*parts) if parts else _none("none yet")
+    return Group(*parts) if parts else _none("none")
 
 
 def _files(
@@ -240,7 +240,7 @@ def _files(
         total = sum(size for size in sizes.values() if size is not None)
         rows.append([Text("total", style="bold"), Text(format_size(total), style="bold"), ""])
     columns = (Column("file", fold=True), Column("size", right=True), Column("", drop=1))
-    table = FoldingTable(columns, rows) if rows else _none("none yet")
+    table = FoldingTable(columns, rows) if rows else _none("none")
     return Group(table, *notes)
 
 

@@ -97,7 +97,8 @@ def describe_device(device: torch.device) -> str:
         card = torch.cuda.get_device_properties(device)
         return f"{device} ({card.name}, {card.total_memory / 2**30:.0f} GiB)"
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        return f"cpu ({threads} thread{'' if threads == 1 else 's'})"
     return str(device)
 
 

@@ -108,8 +108,8 @@ def suggest_column(name: str) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return (
-        f"columns are {', '.join(key for key in COLUMNS if key not in KINDS)},"
-        " and every configuration key, as optim.lr"
+        "columns are the values that `dfx compare --format json` gives a run, and every"
+        " configuration key, as optim.lr"
     )
 
 

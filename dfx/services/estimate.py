@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dfx.messages import Progress
+from dfx.messages import Progress, counted
 
 _SECONDS = 5.0
 _BATCHES = 3
@@ -52,7 +52,8 @@ class Estimate:
             return None
         self._spoken = self._told_whole = True
         left = self._epochs - epoch
-        return f"about {_in_words(seconds * left)} for the remaining {left} epochs at most"
+        remaining = counted(left, "epoch")
+        return f"about {_in_words(seconds * left)} for the remaining {remaining} at most"
 
 
 def _in_words(seconds: float) -> str:

@@ -26,15 +26,22 @@ def find_home(given: Path | None) -> Path:
         An absolute path; it need not exist yet.
     """
     if given is not None:
-        return given.expanduser().absolute()
+        return as_absolute(given)
     named = os.environ.get("DFX_HOME")
     if named:
-        return Path(named).expanduser().absolute()
+        return as_absolute(Path(named))
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "runs" / DATABASE_NAME).is_file():
             return folder / "runs"
     return here / "runs"
+
+
+def as_absolute(path: Path) -> Path:
+    """The path from the root, also where it is typed with `~` or goes up by `..`."""
+    plain = path.expanduser().absolute()
+    # Only then: a link that somebody put there on purpose stays one.
+    return plain.resolve() if ".." in plain.parts else plain
 
 
 def open_store(home: Path, *, create: bool) -> RunStore:

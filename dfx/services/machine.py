@@ -15,6 +15,7 @@ from dfx.models.device import own_device, resolve_device
 from dfx.models.memory import StepMemory
 from dfx.records import ResolvedKey
 from dfx.services.configure import Configuration
+from dfx.services.home import as_absolute
 from dfx.training.team import ALONE, Team
 
 
@@ -74,7 +75,7 @@ def resolve_machine(config: ExperimentConfig, team: Team = ALONE) -> Machine:
             "train.precision": resolve_precision(config.train.precision, device),
             "train.threads": torch.get_num_threads(),
             # A resume may be typed in another folder.
-            "data.root": str(Path(config.data.root).expanduser().absolute()),
+            "data.root": str(as_absolute(Path(config.data.root))),
             "data.pin_memory": config.data.pin_memory and device.type == "cuda",
         }
     )

@@ -112,7 +112,12 @@ def _best(runs: Sequence[RunSummary], among: str) -> Choice:
 
 def _suggest(runs: Sequence[RunSummary], reference: str) -> str:
     known = [*dict.fromkeys(run.experiment for run in runs), *(run.run for run in runs)]
-    near = difflib.get_close_matches(reference, known, n=3, cutoff=0.4)
+    folded = reference.casefold()
+    near = [name for name in known if folded and name.casefold().startswith(folded)]
+    near = near or [name for name in known if folded and folded in name.casefold()]
+    near = near[:3] or difflib.get_close_matches(reference, known, n=3, cutoff=0.5)
+    if folded in {"best", "latest"}:
+        near = [folded]
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "`dfx compare` lists the runs; also understood are best, latest and a run's id"

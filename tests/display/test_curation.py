@@ -65,5 +65,5 @@ def test_new_names_are_said_with_what_stays() -> None:
         "b4 is now old, with 2 runs",
         "files stay where they are, in the folders b4, x",
     ]
-    assert "recipe is still called experiments/b4.toml" in renamed.splitlines()[2]
+    assert "recipe is experiments/b4.toml: for the next run of old" in renamed.splitlines()[2]
     assert moved == "b4/1 is now x/2\nfiles stay where they are, in the folder b4/1"

@@ -217,7 +217,7 @@ def test_other_training_images_are_told(leaderboard: Leaderboard, render: Render
 def test_columns_asked_for_take_the_place_of_the_usual(
     leaderboard: Leaderboard, render: Render
 ) -> None:
-    """Where they have no room, the last go first, and it is said how many."""
+    """Where they have no room, those alike for all runs go first, and it is said how many."""
     names = ("val_f1", "optim.lr", "train.seed", "status", "tags")
     asked = replace(leaderboard, columns=names, groups=leaderboard.groups[:1])
     wide = render(leaderboard_table(asked), 140)
@@ -232,7 +232,7 @@ def test_columns_asked_for_take_the_place_of_the_usual(
         "0",
         "completed",
     ]
-    assert narrow.splitlines()[0].split() == ["#", "run", "val_f1", "optim.lr"]
+    assert narrow.splitlines()[0].split() == ["#", "run", "val_f1", "train.seed"]
     assert "3 columns have no room here; --format csv has them all." in " ".join(narrow.split())
     assert "differs from" not in wide
 
