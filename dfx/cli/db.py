@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from dfx.cli.listing import CommandList
 from dfx.cli.options import FormatOption, HomeOption
 from dfx.errors import StoreError
 from dfx.formats import Format
 from dfx.messages import counted
 
 app = typer.Typer(
-    help="Look after the database: its condition, upgrades, copies.", no_args_is_help=True
+    cls=CommandList,
+    help="Look after the database: its condition, upgrades, copies.",
+    no_args_is_help=True,
 )
 
 

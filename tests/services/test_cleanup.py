@@ -173,11 +173,11 @@ def test_patch_that_a_run_uses_again_is_young(
     for arguments in (("init", "-q"), ("add", "code.py"), (*identity, "commit", "-qm", "x")):
         subprocess.run(["git", *arguments], check=True)
     (tmp_path / "code.py").write_text("changed")
-    describe_environment(torch.device("cpu"), home)
+    describe_environment(torch.device("cpu"), home, data=home / "data")
     [patch] = (home / ".patches").iterdir()
     age(patch)
     before = survey_home(home).patches[0][1].is_young
-    described = describe_environment(torch.device("cpu"), home)
+    described = describe_environment(torch.device("cpu"), home, data=home / "data")
     [(digest, after)] = survey_home(home).patches
 
     assert (before, after.is_young) == (False, True)

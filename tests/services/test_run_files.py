@@ -127,8 +127,18 @@ def test_names_of_files_are_understood() -> None:
     best = CHECKPOINT_NAME.fullmatch("best-e0002-a1.pt")
     report = PREDICTIONS_NAME.fullmatch("val-e0003-a2.csv")
 
-    assert last and last.groupdict() == {"epoch": "0002", "step": "00000007", "attempt": "12"}
-    assert best and best.groupdict() == {"epoch": "0002", "step": None, "attempt": "1"}
+    assert last and last.groupdict() == {
+        "kind": "last",
+        "epoch": "0002",
+        "step": "00000007",
+        "attempt": "12",
+    }
+    assert best and best.groupdict() == {
+        "kind": "best",
+        "epoch": "0002",
+        "step": None,
+        "attempt": "1",
+    }
     assert report and report.groupdict() == {"epoch": "0003", "attempt": "2"}
 
 
