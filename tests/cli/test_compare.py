@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +99,41 @@ def test_a_limit_of_none_is_refused(dfx: Command) -> None:
 
     assert outcome.code == 2
     assert "--limit" in outcome.stderr
+
+
+def test_a_command_in_a_hint_is_for_the_home_that_was_named(dfx: Command, runs: Path) -> None:
+    """What is copied from there must not act on another home."""
+    named = dfx("rm", "tiny", "--home", runs)
+    plain = dfx("rm", "tiny")
+
+    assert named.code == plain.code != 0
+    assert f"(with --home {runs})" in named.stderr
+    assert "--home" not in plain.stderr
+
+
+def test_a_home_that_is_not_there_is_named(dfx: Command, folder: Path) -> None:
+    outcome = dfx("compare", "--home", folder / "none")
+
+    assert outcome.code == 0
+    assert f"No runs in {folder / 'none'} yet." in outcome.stdout.replace("\n", "")
+
+
+def test_a_home_may_be_typed_with_dots(dfx: Command, folder: Path) -> None:
+    (folder / "below").mkdir()
+
+    assert names(dfx, "--home", folder / "below" / ".." / "runs") == names(dfx)
+
+
+def test_commands_work_in_an_ascii_locale(folder: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for options in ([], ["--format", "json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "dfx", "compare", *options],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.isascii()

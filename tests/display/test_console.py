@@ -122,9 +122,13 @@ def test_a_dumb_terminal_gets_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -
     assert terminal.getvalue() == "error: x\n"
 
 
-def test_what_the_encoding_cannot_say_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_what_the_encoding_cannot_say_is_escaped(
+    monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    """In an ASCII locale Python opens stdout with the second, which raises too."""
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", errors=errors))
     write_stdout("Größe …\n")
     stdout_console().print(Text("→"))
 

@@ -108,7 +108,15 @@ def test_ambiguous(store: RunStore, reference: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "hint"), [("b5", "b4"), ("b4/9", "b4/"), ("qqqq", "dfx compare")]
+    ("reference", "hint"),
+    [
+        ("b5", "b4"),
+        ("b4/9", "b4/"),
+        ("SMA", "small or small/1"),
+        ("eef", "beefbeef"),
+        ("BEST", "best?"),
+        ("qqqq", "dfx compare"),
+    ],
 )
 def test_unknown_names_the_nearest(store: RunStore, reference: str, hint: str) -> None:
     with pytest.raises(NotFoundError) as refused:
