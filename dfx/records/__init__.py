@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # `dfx --help` needs the words, and not pydantic
     from dfx.config import ExperimentConfig
@@ -333,9 +333,10 @@ class RunSummary:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What ranking needs of a run, and no more: ten thousand are ranked at a time.
+
+    A tuple, since of these there are as many as runs, and it is made in a third of the time.
 
     Attributes:
         id: Of the run.

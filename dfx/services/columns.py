@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -71,7 +72,9 @@ def _kinds_of(annotation: Any) -> set[Kind]:
     return {_KINDS[str if plain is Status else plain]}
 
 
-def _list_columns() -> dict[str, Column]:
+@cache
+def list_columns() -> Mapping[str, Column]:
+    """Every column by its name."""
     hints = get_type_hints(RunSummary)
     columns = {
         field.name: Column(
@@ -88,23 +91,21 @@ def _list_columns() -> dict[str, Column]:
     return columns
 
 
-COLUMNS = _list_columns()
-"""Every column by its name."""
-
-
 def find_column(name: str) -> Column | None:
     """The column of a name, an alias, or the last part of a configuration key that is unique."""
     name = ALIASES.get(name, name)
-    if name in COLUMNS:
-        return COLUMNS[name]
-    ends = [column for key, column in COLUMNS.items() if key.endswith(f".{name}")]
+    columns = list_columns()
+    if name in columns:
+        return columns[name]
+    ends = [column for key, column in columns.items() if key.endswith(f".{name}")]
     return ends[0] if len(ends) == 1 else None
 
 
 def suggest_column(name: str) -> str:
     """A hint for a name that there is not."""
-    ends = [key for key in COLUMNS if key.endswith(f".{name}")]
-    near = ends or difflib.get_close_matches(name, [*COLUMNS, *ALIASES], n=3, cutoff=0.6)
+    columns = list_columns()
+    ends = [key for key in columns if key.endswith(f".{name}")]
+    near = ends or difflib.get_close_matches(name, [*columns, *ALIASES], n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return (

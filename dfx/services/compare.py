@@ -166,10 +166,9 @@ def _build_group(
     known: _Known,
     asked: Question,
 ) -> LeaderboardGroup:
+    wanted = {standing.id for standing in shown if standing.score is not None}
     ranks = {
-        standing.id: rank
-        for rank, standing in enumerate(standings, 1)
-        if standing.score is not None
+        standing.id: rank for rank, standing in enumerate(standings, 1) if standing.id in wanted
     }
     common = find_common([known.settings[standing.id] for standing in shown])
     runs = [

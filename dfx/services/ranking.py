@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from dfx.evaluation.intervals import wilson_interval
 from dfx.records import RunSummary, Standing
@@ -20,7 +21,7 @@ def rank_by_validation_set(
     that never read their data, and so belong nowhere, are the last of the sets.
     """
     sets: dict[str | None, list[Standing]] = {}
-    for standing in sorted(standings, key=lambda standing: standing.id, reverse=True):
+    for standing in sorted(standings, key=attrgetter("id"), reverse=True):
         sets.setdefault(standing.validation_digest, []).append(standing)
     sign = -1 if metric.higher_is_better else 1
 

@@ -9,21 +9,21 @@ import pytest
 from dfx.config import KINDS
 from dfx.errors import ConfigError
 from dfx.records.leaderboard import METRICS
-from dfx.services.columns import COLUMNS, find_column, parse_columns, parse_metric, parse_order
+from dfx.services.columns import find_column, list_columns, parse_columns, parse_metric, parse_order
 
 
 def test_every_setting_and_metric_is_a_column() -> None:
-    assert set(KINDS) | set(METRICS) <= set(COLUMNS)
+    assert set(KINDS) | set(METRICS) <= set(list_columns())
 
 
 def test_columns_know_what_their_values_are() -> None:
-    assert COLUMNS["val_accuracy"].kinds == {"number"}
-    assert COLUMNS["created_at"].kinds == {"time"}
-    assert COLUMNS["tags"].kinds == {"tags"}
-    assert COLUMNS["evaluate.threshold"].kinds == {"number", "text"}
-    assert COLUMNS["model.grad_checkpointing"].kinds == {"number", "text", "truth"}
-    assert COLUMNS["train.class_weights"].kinds == {"text"}
-    assert "lost" in COLUMNS["status"].choices
+    assert list_columns()["val_accuracy"].kinds == {"number"}
+    assert list_columns()["created_at"].kinds == {"time"}
+    assert list_columns()["tags"].kinds == {"tags"}
+    assert list_columns()["evaluate.threshold"].kinds == {"number", "text"}
+    assert list_columns()["model.grad_checkpointing"].kinds == {"number", "text", "truth"}
+    assert list_columns()["train.class_weights"].kinds == {"text"}
+    assert "lost" in list_columns()["status"].choices
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -35,7 +35,7 @@ def test_lower_loss_ranks_first() -> None:
 
 def test_different_validation_sets_are_never_ranked_together() -> None:
     """The set of the newest run comes first."""
-    runs = [standing(1), replace(standing(2), validation_digest="sha256:b"), standing(3, 0.5)]
+    runs = [standing(1), standing(2)._replace(validation_digest="sha256:b"), standing(3, 0.5)]
     sets = rank_by_validation_set(runs, ACCURACY)
 
     assert {digest: ids(members) for digest, members in sets.items()} == {
