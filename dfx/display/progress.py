@@ -19,6 +19,7 @@ from dfx.display.evaluation import evaluation_document, evaluation_report
 from dfx.display.formats import emit
 from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
+from dfx.records import Evaluation, Run
 
 _PHASES = {"training": "Training", "validation": "Validation"}
 
@@ -116,7 +117,18 @@ class TrainingDisplay:
 
     def _show_report(self, message: RunFinished) -> None:
         self._close(leave=False)
-        run, evaluation = message.run, message.evaluation
+        run = message.run
+        if message.evaluation is None:
+            self._show_notice(
+                Notice(f"{run.name} {run.status}: there is no validation report of best weights")
+            )
+        else:
+            self._emit_report(run, message.evaluation)
+        if run.message:
+            print_notice(Notice(run.message))
+        print_notice(Notice(f"Files: {message.folder}"))
+
+    def _emit_report(self, run: Run, evaluation: Evaluation) -> None:
         title = f"{printable(run.name)} {run.status}: validation report of epoch {evaluation.epoch}"
         document = evaluation_document(run.name, evaluation)
         emit(
@@ -125,9 +137,6 @@ class TrainingDisplay:
             rows=[document],
             document=document,
         )
-        if run.message:
-            print_notice(Notice(run.message))
-        print_notice(Notice(f"Files: {message.folder}"))
 
     def _close(self, *, leave: bool) -> None:
         if self._bar is not None:
