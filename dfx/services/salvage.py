@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -255,7 +255,8 @@ class Salvage:
         told = read_evaluations(witness.about)
         if told is not None:
             kept = [self._without_lost_scores(each) for each in told]
-            lost = [str(e.epoch) for e, k in zip(told, kept, strict=True) if e != k]
+            pairs = zip(told, kept, strict=True)
+            lost = [str(t.epoch) for t, k in pairs if t.predictions and not k.predictions]
             epochs = ", ".join(lost)
             return kept, [f"the predictions of epoch {epochs}: no file is there"] if lost else []
         found = []
@@ -270,10 +271,11 @@ class Salvage:
         return found, [f"the evaluation of epoch {best}: no scores are there"] if is_lost else []
 
     def _without_lost_scores(self, evaluation: Evaluation) -> Evaluation:
-        name = evaluation.predictions
-        if name is None or (self._home / name).is_file():
+        if evaluation.predictions is None:
             return evaluation
-        return replace(evaluation, predictions=None)
+        # They are named where they were written, and lie where the folder is now.
+        name = f"{self._directory}/{PurePosixPath(evaluation.predictions).name}"
+        return replace(evaluation, predictions=name if (self._home / name).is_file() else None)
 
     def _attempt_scores(self, name: str, epoch: int, digest: str) -> Evaluation | None:
         try:

@@ -123,7 +123,15 @@ def test_status_says_how_much_there_is(dfx: Command, home: Path) -> None:
 
     assert list(document) == [
         *("database", "kind", "version", "state", "revision", "expected_revision", "bytes"),
-        *("wal_bytes", "experiments", "runs", "epochs", "checkpoints", "checkpoint_bytes"),
+        *(
+            "wal_bytes",
+            "journal",
+            "experiments",
+            "runs",
+            "epochs",
+            "checkpoints",
+            "checkpoint_bytes",
+        ),
         *("evaluations", "live", "problem", "hint"),
     ]
     assert (document["state"], document["revision"]) == ("current", HEAD)
