@@ -16,18 +16,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from dfx.config import ExperimentConfig, load_config
 from dfx.digests import hash_file
 from dfx.errors import DfxError, WeightsError
-from dfx.evaluation.metrics import measure
 from dfx.models.weights import Weights, load_weights
-from dfx.records import CLASS_NAMES, CheckpointFile, EpochRecord, Evaluation, Status
+from dfx.records import CheckpointFile, EpochRecord, Evaluation, Status
 from dfx.records.condition import FoundAttempt, FoundRun, Observation
 from dfx.services.configure import check_name
-from dfx.services.keeping import UNCALIBRATED_THRESHOLD
 from dfx.services.run_files import CHECKPOINT_NAME
+from dfx.services.scores import score_again
 from dfx.services.testimony import (
     describe_early_stop,
     read_attempts,
@@ -279,7 +276,7 @@ class Salvage:
 
     def _attempt_scores(self, name: str, epoch: int, digest: str) -> Evaluation | None:
         try:
-            return _score_again(self._home / name, name, epoch, digest)
+            return score_again(self._home / name, name, epoch, digest)
         except (*_NO_TESTIMONY, OSError) as error:
             self._pass_over(self._home / name, f"it holds no scores: {error!r}")
             return None
@@ -379,33 +376,4 @@ def _guess_attempt(witness: _Witness, number: int) -> FoundAttempt:
         ended_at=None,
         outcome=Status.LOST,
         message=None,
-    )
-
-
-def _score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
-    """The evaluation that scores of the validation images come to.
-
-    Raises:
-        ValueError: Or another of `_NO_TESTIMONY`, where they are none.
-    """
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.DictReader(file))
-    labels = np.array([CLASS_NAMES.index(row["truth"]) for row in rows], dtype=np.int64)
-    scores = np.array([float(row["p_deepfake"]) for row in rows], dtype=np.float64)
-    metrics = measure(labels, scores, threshold=UNCALIBRATED_THRESHOLD)
-    return Evaluation(
-        epoch=epoch,
-        split="val",
-        dataset_digest=digest,
-        threshold=UNCALIBRATED_THRESHOLD,
-        accuracy=metrics.accuracy,
-        precision=metrics.precision,
-        recall=metrics.recall,
-        f1=metrics.f1,
-        auc=metrics.auc,
-        average_precision=metrics.average_precision,
-        loss=metrics.loss,
-        confusion=metrics.confusion,
-        predictions=name,
-        created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )

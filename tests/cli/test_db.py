@@ -123,16 +123,8 @@ def test_status_says_how_much_there_is(dfx: Command, home: Path) -> None:
 
     assert list(document) == [
         *("database", "kind", "version", "state", "revision", "expected_revision", "bytes"),
-        *(
-            "wal_bytes",
-            "journal",
-            "experiments",
-            "runs",
-            "epochs",
-            "checkpoints",
-            "checkpoint_bytes",
-        ),
-        *("evaluations", "live", "problem", "hint"),
+        *("wal_bytes", "journal", "experiments", "runs", "epochs", "checkpoints"),
+        *("checkpoint_bytes", "evaluations", "live", "problem", "hint"),
     ]
     assert (document["state"], document["revision"]) == ("current", HEAD)
     assert document["database"] == str(home / "dfx.db")

@@ -82,9 +82,7 @@ def test_of_copies_the_one_that_goes_furthest_is_taken(home: Path, furthest: str
     assert {passed.path} == {RUN, "backup/1"} - {furthest}
     assert passed.message == f"it is a copy of {furthest}"
     assert passed.hint
-    assert {Path(path).parts[0] for path in list_recorded(home)} == {
-        furthest.split("/", maxsplit=1)[0]
-    }
+    assert {Path(path).parts[0] for path in list_recorded(home)} == {Path(furthest).parts[0]}
 
 
 def test_copy_of_a_recorded_run_is_not_attached_to_it(home: Path) -> None:
@@ -118,7 +116,7 @@ def adopt_runs_of(home: Path, directory: str) -> None:
 def test_run_that_is_removed_while_others_are_read_stays_away(home: Path, what: str) -> None:
     act = {
         "mark": lambda: (home / RUN / ".removed").write_text(""),
-        "file": lambda: list_lasts(home)[0].unlink(),
+        "file": list_lasts(home)[0].unlink,
         "folder": lambda: shutil.rmtree(home / RUN),
     }[what]
     adoption = adopt_runs(home, when_all_are_read(act))
