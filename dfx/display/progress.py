@@ -14,9 +14,15 @@ from typing import Self
 from rich.text import Text
 
 from dfx.display.bars import FittingBar, epoch_line
-from dfx.display.console import on_terminal, print_notice, printable, stderr_console
+from dfx.display.console import (
+    on_terminal,
+    print_notice,
+    printable,
+    stderr_console,
+    write_stdout,
+)
 from dfx.display.evaluation import evaluation_document, evaluation_report
-from dfx.display.formats import emit
+from dfx.display.formats import emit, to_json
 from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
 from dfx.records import Evaluation, Run
@@ -119,9 +125,11 @@ class TrainingDisplay:
         self._close(leave=False)
         run = message.run
         if message.evaluation is None:
-            self._show_notice(
+            print_notice(
                 Notice(f"{run.name} {run.status}: there is no validation report of best weights")
             )
+            if self._report is Format.JSON:  # whose reader expects a document
+                write_stdout(to_json(None))
         else:
             self._emit_report(run, message.evaluation)
         if run.message:
