@@ -76,10 +76,14 @@ class EpochFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A run is over, and this is the validation report of its best weights."""
+    """A run is over, and this is the validation report of its best weights.
+
+    Attributes:
+        evaluation: None where there is none, since its files were lost and no epoch was better.
+    """
 
     run: Run
-    evaluation: Evaluation
+    evaluation: Evaluation | None
     folder: Path
 
 

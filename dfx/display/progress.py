@@ -14,11 +14,18 @@ from typing import Self
 from rich.text import Text
 
 from dfx.display.bars import FittingBar, epoch_line
-from dfx.display.console import on_terminal, print_notice, printable, stderr_console
+from dfx.display.console import (
+    on_terminal,
+    print_notice,
+    printable,
+    stderr_console,
+    write_stdout,
+)
 from dfx.display.evaluation import evaluation_document, evaluation_report
-from dfx.display.formats import emit
+from dfx.display.formats import emit, to_json
 from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished
+from dfx.records import Evaluation, Run
 
 _PHASES = {"training": "Training", "validation": "Validation"}
 
@@ -116,7 +123,20 @@ class TrainingDisplay:
 
     def _show_report(self, message: RunFinished) -> None:
         self._close(leave=False)
-        run, evaluation = message.run, message.evaluation
+        run = message.run
+        if message.evaluation is None:
+            print_notice(
+                Notice(f"{run.name} {run.status}: there is no validation report of best weights")
+            )
+            if self._report is Format.JSON:  # whose reader expects a document
+                write_stdout(to_json(None))
+        else:
+            self._emit_report(run, message.evaluation)
+        if run.message:
+            print_notice(Notice(run.message))
+        print_notice(Notice(f"Files: {message.folder}"))
+
+    def _emit_report(self, run: Run, evaluation: Evaluation) -> None:
         title = f"{printable(run.name)} {run.status}: validation report of epoch {evaluation.epoch}"
         document = evaluation_document(run.name, evaluation)
         emit(
@@ -125,9 +145,6 @@ class TrainingDisplay:
             rows=[document],
             document=document,
         )
-        if run.message:
-            print_notice(Notice(run.message))
-        print_notice(Notice(f"Files: {message.folder}"))
 
     def _close(self, *, leave: bool) -> None:
         if self._bar is not None:

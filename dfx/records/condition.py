@@ -74,7 +74,8 @@ class StoreCondition:
         counts: None where the tables are not ours, or cannot be read.
         problem: Why it cannot be used as it is, else None.
         hint: The way out of the problem.
-        journal: SQLite's journal mode, `wal` where it is as it should be; None on a server.
+        journal: SQLite's journal mode, `wal` where it is as it should be; None on a server, and
+            where the folder cannot be written.
     """
 
     database: str

@@ -291,6 +291,15 @@ def _record_failure(work: Work, message: str) -> None:
 
 def _report(work: Work, notify: Notify) -> Run:
     detail = work.store.get_detail(work.run.id)
-    evaluation = next(e for e in detail.evaluations if e.epoch == detail.run.best_epoch)
+    best = detail.run.best_epoch
+    evaluation = next((each for each in detail.evaluations if each.epoch == best), None)
+    if best is None:
+        notify(
+            Notice(
+                f"{work.run.name} has no best weights: the files of them were lost, and no epoch"
+                " since was better. `dfx resume` with more --epochs may find better ones",
+                "warning",
+            )
+        )
     notify(RunFinished(detail.run, evaluation, work.home / detail.run.directory))
     return detail.run

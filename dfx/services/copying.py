@@ -21,7 +21,7 @@ from dfx.messages import Counting, Message
 from dfx.records.condition import BackupReport, RecordedFile, RecordedRun
 from dfx.services.home import find_home, open_database
 from dfx.tracking import engine as database
-from dfx.tracking.backup import back_up, check_copy, end_attempts, name_backup, sync
+from dfx.tracking.backup import back_up, back_up_beside, check_copy, end_attempts, sync
 from dfx.tracking.engine import DATABASE_NAME
 from dfx.tracking.inspection import list_recorded_runs
 from dfx.tracking.survey import require_ours
@@ -50,8 +50,7 @@ def back_up_database(home: Path | None) -> BackupReport:
                 f"no copy can be kept in {folder}: it cannot be written",
                 hint="copy the whole home to another folder: dfx db backup DIR",
             )
-        target = name_backup(source, revision)
-        back_up(source, target)
+        target = back_up_beside(source, revision)
         try:
             check_copy(target)
         except StoreError:

@@ -1,17 +1,17 @@
 """Removing runs: all are looked at first, then each goes with its rows first and its files after.
 
 A crash in between may leave files that no row names, never a row whose file is gone. `dfx gc` finds
-those files by the mark that is left with them.
+those files by the mark that is with them from before the rows go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dfx.errors import RunBusy, StoreError
-from dfx.records import RunDetail, Status
+from dfx.errors import DfxError, RunBusy, StoreError
+from dfx.records import Run, RunDetail, Status
 from dfx.records.inventory import Removal
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.curate import get_exact_run
@@ -65,15 +65,29 @@ def remove_run(removal: Removal, home: Path | None) -> None:
                 f"{run.name} is not as it was a moment ago",
                 hint=f"look at it with `dfx show {run.name}`, then try again",
             )
-        store.remove_run(run.id)
-    if removal.home is None:
-        return
-    folder = find_folder(removal.home, run.directory)
-    if folder is None or not folder.is_dir():
-        return
-    with suppress(OSError):  # it only spares questions later, and a full disk must not stop this
-        (folder / REMOVED_MARK).write_text(f"{run.name} {run.uuid}\n", encoding="utf-8")
+        folder = None if removal.home is None else find_folder(removal.home, run.directory)
+        if removal.home is None or folder is None or not folder.is_dir():
+            store.remove_run(run.id)
+            return
+        with _marked(folder, run):
+            store.remove_run(run.id)
     remove_own_files(folder, [removal.home / path for path in removal.files])
+
+
+@contextmanager
+def _marked(folder: Path, run: Run) -> Iterator[None]:
+    """Leaves the mark in a run's folder, unless its record stays.
+
+    It is there before the record goes: a crash in between must not let a removed run come back.
+    """
+    mark = folder / REMOVED_MARK
+    with suppress(OSError):  # it only spares questions later, and a full disk must not stop this
+        mark.write_text(f"{run.name} {run.uuid}\n", encoding="utf-8")
+    try:
+        yield
+    except DfxError:
+        mark.unlink(missing_ok=True)
+        raise
 
 
 def _plan(store: RunStore, detail: RunDetail, *, keep_files: bool) -> Removal:

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
 
 from dfx.config import ExperimentConfig, load_config
 from dfx.digests import hash_file
 from dfx.errors import DfxError, WeightsError
-from dfx.evaluation.metrics import measure
 from dfx.models.weights import Weights, load_weights
-from dfx.records import CLASS_NAMES, CheckpointFile, EpochRecord, Evaluation, Status
+from dfx.records import CheckpointFile, EpochRecord, Evaluation, Status
 from dfx.records.condition import FoundAttempt, FoundRun, Observation
 from dfx.services.configure import check_name
-from dfx.services.keeping import UNCALIBRATED_THRESHOLD
 from dfx.services.run_files import CHECKPOINT_NAME
+from dfx.services.scores import score_again
 from dfx.services.testimony import (
     describe_early_stop,
     read_attempts,
@@ -39,8 +37,14 @@ from dfx.services.train import attempt_settings
 from dfx.training.checkpoint import read_checkpoint
 from dfx.training.selection import Selection
 
-_NO_TESTIMONY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_NO_TESTIMONY = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(csv.Error, RecursionError),
+)
 """What is raised where a file of the right kind says something else than expected."""
+
+_NOT_WHOLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+"""What `zipfile` raises where bytes of an archive are not those that were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class _Witness:
     attempts: Mapping[int, FoundAttempt]
     selection: Selection
     epoch: int
+    written_at: datetime
+
+
+_REPLACE = "remove it, or put it back from a backup and adopt again"
 
 
 class Salvage:
@@ -90,18 +98,18 @@ class Salvage:
         witness: _Witness | None = None
         kept: list[tuple[CheckpointFile, int]] = []
         for file in lasts:
-            spoken = self._attempt(file.path, partial(_listen, file))
-            if spoken is None:
+            read = self._attempt(file.path, partial(self._hear, file))
+            if read is None:
                 continue
+            spoken, described = read
             if witness is None:
                 witness = spoken
             elif not self._belongs(file, spoken, witness):
                 continue
-            kept.append((self._describe(file), file.attempt))
+            kept.append((described, file.attempt))
         if witness is None:
             return None
-        bests = self._read_bests(files, witness)
-        kept += [(replace(self._describe(file), step=w.step), file.attempt) for file, w in bests]
+        kept += self._read_bests(files, witness)
         # As training records them: the best weights of an epoch before the state after it.
         kept.sort(key=lambda each: (each[1], each[0].step, each[0].kind == "last", each[0].epoch))
         return self._conclude(witness, kept)
@@ -127,13 +135,17 @@ class Salvage:
             return read()
         except DfxError as error:
             self._pass_over(path, error.message)
+        except FileNotFoundError:  # a run that is at work prunes them
+            self._pass_over(path, "it was removed while it was read", hint=None)
+        except OSError as error:
+            hint = "see that it can be read, then adopt again"
+            self._pass_over(path, f"it cannot be read: {error.strerror or error}", hint=hint)
         except _NO_TESTIMONY as error:
             self._pass_over(path, f"it says something else than expected: {error!r}")
         return None
 
-    def _pass_over(self, path: Path, reason: str) -> None:
+    def _pass_over(self, path: Path, reason: str, *, hint: str | None = _REPLACE) -> None:
         name = path.relative_to(self._home).as_posix()
-        hint = "remove it, or put it back from a backup and adopt again"
         self.passed_over.append(
             Observation("passed over", None, name, reason.removeprefix(f"{path}: "), hint, False)
         )
@@ -150,6 +162,12 @@ class Salvage:
             return False
         return True
 
+    def _hear(self, file: _File) -> tuple[_Witness, CheckpointFile]:
+        return _listen(file), self._describe(file)
+
+    def _weigh(self, file: _File) -> tuple[Weights, CheckpointFile]:
+        return load_weights(file.path), self._describe(file)
+
     def _describe(self, file: _File) -> CheckpointFile:
         return CheckpointFile(
             kind="last" if file.kind == "last" else "best",
@@ -160,20 +178,21 @@ class Salvage:
             sha256=hash_file(file.path),
         )
 
-    def _read_bests(self, files: Sequence[_File], witness: _Witness) -> list[tuple[_File, Weights]]:
+    def _read_bests(
+        self, files: Sequence[_File], witness: _Witness
+    ) -> Iterator[tuple[CheckpointFile, int]]:
         finished = {record.epoch: record.attempt for record in witness.epochs}
-        found = []
         for file in files:
             if file.kind != "best" or finished.get(file.epoch) != file.attempt:
                 continue
-            weights = self._attempt(file.path, partial(load_weights, file.path))
-            if weights is None:
+            read = self._attempt(file.path, partial(self._weigh, file))
+            if read is None:
                 continue
+            weights, described = read
             if weights.run_uuid != witness.about["run"]["uuid"]:
                 self._pass_over(file.path, "it belongs to another run than the newest one here")
                 continue
-            found.append((file, weights))
-        return found
+            yield replace(described, step=weights.step), file.attempt
 
     def _conclude(
         self, witness: _Witness, checkpoints: Sequence[tuple[CheckpointFile, int]]
@@ -182,8 +201,7 @@ class Salvage:
         gaps = []
         status, message = _find_outcome(witness)
         evaluations, lost = self._find_evaluations(witness)
-        if lost:
-            gaps.append(f"evaluations of epochs {', '.join(map(str, lost))}: no scores are there")
+        gaps += lost
         best = [file.epoch for file, _ in checkpoints if file.kind == "best"]
         best_epoch = witness.selection.best_epoch
         if best_epoch not in best and best_epoch is not None:
@@ -192,13 +210,14 @@ class Salvage:
         if witness.attempts:
             gaps.append(
                 "what was recorded after its newest checkpoint"
-                f" ({read_time(about['written_at']):%Y-%m-%d %H:%M:%S} UTC): tags, notes,"
-                " evaluations"
+                f" ({witness.written_at:%Y-%m-%d %H:%M:%S} UTC): tags, notes,"
+                " evaluations; and the name that it was given with `dfx rename`"
             )
         else:
             gaps.append(
-                "tags, notes, its attempts' processes and environments, and when they began and"
-                " ended: an earlier dfx has written its files"
+                "tags, notes, the name that it was given with `dfx rename`, its attempts'"
+                " processes and environments, and when they began and ended: an earlier dfx has"
+                " written its files"
             )
         begun = run if "config" in run else about
         config = load_config(begun["config"], begun["config_version"])
@@ -224,15 +243,19 @@ class Salvage:
             gaps=tuple(gaps),
         )
 
-    def _find_evaluations(self, witness: _Witness) -> tuple[list[Evaluation], list[int]]:
+    def _find_evaluations(self, witness: _Witness) -> tuple[list[Evaluation], list[str]]:
         """Those that the witness tells of, or else those whose scores are there.
 
         Returns:
-            And the epochs whose weights were the best once, but whose scores are gone.
+            And what is lost of them, in words.
         """
         told = read_evaluations(witness.about)
         if told is not None:
-            return [self._without_lost_scores(each) for each in told], []
+            kept = [self._without_lost_scores(each) for each in told]
+            pairs = zip(told, kept, strict=True)
+            lost = [str(t.epoch) for t, k in pairs if t.predictions and not k.predictions]
+            epochs = ", ".join(lost)
+            return kept, [f"the predictions of epoch {epochs}: no file is there"] if lost else []
         found = []
         digest = next((s.digest for s in read_splits(witness.about) if s.split == "val"), "")
         for record in witness.epochs:
@@ -241,19 +264,20 @@ class Salvage:
                 score = self._attempt_scores(name, record.epoch, digest)
                 found += [score] if score else []
         best = witness.selection.best_epoch
-        lost = [] if best is None or any(e.epoch == best for e in found) else [best]
-        return found, lost
+        is_lost = best is not None and all(each.epoch != best for each in found)
+        return found, [f"the evaluation of epoch {best}: no scores are there"] if is_lost else []
 
     def _without_lost_scores(self, evaluation: Evaluation) -> Evaluation:
-        name = evaluation.predictions
-        if name is None or (self._home / name).is_file():
+        if evaluation.predictions is None:
             return evaluation
-        return replace(evaluation, predictions=None)
+        # They are named where they were written, and lie where the folder is now.
+        name = f"{self._directory}/{PurePosixPath(evaluation.predictions).name}"
+        return replace(evaluation, predictions=name if (self._home / name).is_file() else None)
 
     def _attempt_scores(self, name: str, epoch: int, digest: str) -> Evaluation | None:
         try:
-            return _score_again(self._home / name, name, epoch, digest)
-        except _NO_TESTIMONY as error:
+            return score_again(self._home / name, name, epoch, digest)
+        except (*_NO_TESTIMONY, OSError) as error:
             self._pass_over(self._home / name, f"it holds no scores: {error!r}")
             return None
 
@@ -267,7 +291,9 @@ def _check_whole(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except FileNotFoundError:
+        raise
+    except (*_NOT_WHOLE, ValueError, OSError) as error:
         raise WeightsError(f"it is not whole: {error}") from None
     if damaged:
         raise WeightsError(f"it is damaged in {damaged}")
@@ -297,6 +323,11 @@ def _listen(file: _File) -> _Witness:
         attempts=attempts,
         selection=Selection(**content["selection"]),
         epoch=position[0],
+        written_at=(
+            read_time(about["written_at"])
+            if "written_at" in about
+            else datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+        ),
     )
 
 
@@ -322,12 +353,8 @@ def _find_attempts(
         witness.attempts.get(number) or _guess_attempt(witness, number)
         for number in sorted(numbers)
     ]
-    if "written_at" in witness.about:
-        until = read_time(witness.about["written_at"])
-    else:
-        until = datetime.fromtimestamp(witness.file.path.stat().st_mtime, UTC)
     last = found[-1]
-    until = max(until, last.started_at)
+    until = max(witness.written_at, last.started_at)
     found[-1] = replace(last, heartbeat_at=until, ended_at=until, outcome=status, message=message)
     return tuple(found)
 
@@ -349,33 +376,4 @@ def _guess_attempt(witness: _Witness, number: int) -> FoundAttempt:
         ended_at=None,
         outcome=Status.LOST,
         message=None,
-    )
-
-
-def _score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
-    """The evaluation that scores of the validation images come to.
-
-    Raises:
-        ValueError: Or another of `_NO_TESTIMONY`, where they are none.
-    """
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.DictReader(file))
-    labels = np.array([CLASS_NAMES.index(row["truth"]) for row in rows], dtype=np.int64)
-    scores = np.array([float(row["p_deepfake"]) for row in rows], dtype=np.float64)
-    metrics = measure(labels, scores, threshold=UNCALIBRATED_THRESHOLD)
-    return Evaluation(
-        epoch=epoch,
-        split="val",
-        dataset_digest=digest,
-        threshold=UNCALIBRATED_THRESHOLD,
-        accuracy=metrics.accuracy,
-        precision=metrics.precision,
-        recall=metrics.recall,
-        f1=metrics.f1,
-        auc=metrics.auc,
-        average_precision=metrics.average_precision,
-        loss=metrics.loss,
-        confusion=metrics.confusion,
-        predictions=name,
-        created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )

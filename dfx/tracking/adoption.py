@@ -38,14 +38,22 @@ def adopt(
         None where the record knows as much as the files, or more.
 
     Raises:
-        ConfigError: Where another experiment has its name in other letters' case, or another run
-            its folder.
+        ConfigError: Where another experiment has its name in other letters' case, another run its
+            folder, or it another folder.
         RunBusy: Where a process is working on it.
     """
-    run = session.scalar(select(RunRow).where(RunRow.uuid == found.uuid))
+    # An attempt that begins meanwhile holds the row: it is waited for, and then seen.
+    run = session.scalar(select(RunRow).where(RunRow.uuid == found.uuid).with_for_update())
     is_new = run is None
     if run is None:
         run = _add_run(session, found, home)
+    elif run.directory != found.directory:
+        name = queries.get_run_name(session, run)
+        raise ConfigError(
+            f"the folder {found.directory} is a copy of that of {name}, {run.directory}",
+            hint="move it out of the home; or where it is the only one left, back to"
+            f" {run.directory}, and adopt again",
+        )
     elif not _is_ahead(session, run, found):
         return None
     elif queries.build_run(session, run, here).status is Status.RUNNING:
@@ -71,10 +79,7 @@ def adopt(
 
 
 def _add_run(session: Session, found: FoundRun, home: Path) -> RunRow:
-    owner = session.scalar(
-        select(RunRow).where(RunRow.home == str(home), RunRow.directory == found.directory)
-    )
-    if owner is not None:
+    if (owner := _find_owner(session, found.directory, home)) is not None:
         raise ConfigError(
             f"the folder {found.directory} belongs to {queries.get_run_name(session, owner)}",
             hint="move the files of the other run to a folder of their own, and adopt again",
@@ -106,6 +111,16 @@ def _add_run(session: Session, found: FoundRun, home: Path) -> RunRow:
     session.add_all(TagRow(run_id=run.id, tag=tag) for tag in found.tags)
     changes.store_data(session, run, found.splits)
     return run
+
+
+def _find_owner(session: Session, directory: str, home: Path) -> RunRow | None:
+    """The run that has a folder, as a disk sees it that ignores case."""
+    runs = select(RunRow)
+    # A file lies in the home of all its runs, wherever that was moved. Servers have several homes.
+    if session.get_bind().dialect.name != "sqlite":
+        runs = runs.where(RunRow.home == str(home))
+    folded = directory.casefold()
+    return next((run for run in session.scalars(runs) if run.directory.casefold() == folded), None)
 
 
 def _is_ahead(session: Session, run: RunRow, found: FoundRun) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 from contextlib import closing
@@ -13,13 +14,17 @@ from dfx.records import Status
 from dfx.tracking.engine import connect_file
 
 
-def name_backup(database: Path, revision: str | None) -> Path:
-    """Where a copy of a database goes that is kept beside it: a name that is not taken."""
-    stem = f"{database.name}.{revision or 'base'}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    target, count = database.with_name(f"{stem}.backup"), 1
-    while target.exists():
-        count += 1
-        target = database.with_name(f"{stem}-{count}.backup")
+def back_up_beside(database: Path, revision: str | None) -> Path:
+    """Copies a database to a file beside it, named with the revision and the time.
+
+    Returns:
+        The copy; no other copy is ever replaced, nor written to by two.
+
+    Raises:
+        NoSpaceLeft: Where the disk is full.
+    """
+    target = _reserve(database, revision)
+    _fill(database, target)
     return target
 
 
@@ -30,12 +35,37 @@ def back_up(database: Path, target: Path) -> None:
 
     Args:
         database: The file to copy.
-        target: Where to; a file of that name is replaced.
+        target: Where to; a file of that name is replaced. Nobody else may write there.
 
     Raises:
         NoSpaceLeft: Where the disk of the target is full.
     """
-    unfinished = target.with_name(target.name + ".unfinished")
+    _fill(database, target)
+
+
+def _reserve(database: Path, revision: str | None) -> Path:
+    """A name that is not taken, and is nobody else's as long as its unfinished file is there."""
+    stem = f"{database.name}.{revision or 'base'}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for count in itertools.count(1):
+        target = database.with_name(f"{stem}.backup" if count == 1 else f"{stem}-{count}.backup")
+        unfinished = _name_unfinished(target)
+        try:
+            unfinished.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        # Whoever held the name may have finished before it was free to be held again.
+        if not target.exists():
+            return target
+        unfinished.unlink()
+    raise AssertionError("numbers do not end")
+
+
+def _name_unfinished(target: Path) -> Path:
+    return target.with_name(f"{target.name}.unfinished")
+
+
+def _fill(database: Path, target: Path) -> None:
+    unfinished = _name_unfinished(target)
     try:
         with (
             closing(connect_file(database)) as source,

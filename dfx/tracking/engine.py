@@ -76,6 +76,10 @@ _FREE = "free some space, then `dfx resume`; what was recorded stands"
 _MAY_MEAN_FULL = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 """What SQLite says where even the files that it needs for reading cannot be made."""
 
+_WAL_MODE, _NO_WAL_MODE = b"\2\2", b"\1\1"
+"""Bytes 18 and 19 of a database file; memory has no log, and what is there must not ask for one."""
+_STILL_TRIALS = 10
+
 TRANSACTION_BYTES = 256 * 1024
 """What a transaction may need beside the database while it lasts: for its log and their index."""
 
@@ -161,17 +165,42 @@ def connect_file(path: Path) -> sqlite3.Connection:
     """A connection to a database file, also to one whose folder cannot be written.
 
     SQLite keeps a log and its index beside a file in WAL mode, also to read it. Where it cannot
-    make them, a file without a log is all there is, and is read as one that does not change.
+    make them, it cannot lock the file either: others may write to it meanwhile. So what is read
+    then is a copy in memory, and it cannot be written.
     """
-    is_still = is_read_only(path) and not _has_log(path)
-    where = f"{path.as_uri()}?immutable=1" if is_still else str(path)
+    still = _read_still(path) if is_read_only(path) else None
     # With isolation_level None the driver begins nothing of its own; _begin does.
-    return sqlite3.connect(where, uri=is_still, isolation_level=None, timeout=BUSY_SECONDS)
+    connection = sqlite3.connect(
+        str(path) if still is None else ":memory:", isolation_level=None, timeout=BUSY_SECONDS
+    )
+    if still is not None:
+        if still:
+            connection.deserialize(still)
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _read_still(path: Path) -> bytes | None:
+    """A database file as it was when nobody wrote to it; None where somebody always does."""
+    for _ in range(_STILL_TRIALS):
+        before = path.stat()
+        content = bytearray(path.read_bytes())
+        after = path.stat()
+        # Whoever writes has a log until the file holds all of it.
+        if _has_log(path):
+            return None
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            if content[18:20] == _WAL_MODE:
+                content[18:20] = _NO_WAL_MODE
+            return bytes(content)
+    return None
 
 
 def is_read_only(path: Path) -> bool:
     """Whether a database file is there, in a folder that this process cannot write in."""
-    return path.is_file() and not os.access(path.parent, os.W_OK)
+    # Files are opened by the effective user, and access() asks about the real one.
+    effectively = os.access in os.supports_effective_ids
+    return path.is_file() and not os.access(path.parent, os.W_OK, effective_ids=effectively)
 
 
 def _has_log(path: Path) -> bool:

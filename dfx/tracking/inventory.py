@@ -82,8 +82,15 @@ def list_digests(session: Session) -> set[str]:
 
 
 def list_directories(session: Session) -> set[str]:
-    """Folders of all runs, of other homes too, as a disk that ignores case sees them."""
-    return {directory.casefold() for directory in session.scalars(select(RunRow.directory))}
+    """Folders of all runs, of other homes too, as a disk that ignores case sees them.
+
+    Also those that no run has as its own, and in which rows name files all the same.
+    """
+    folders = set(session.scalars(select(RunRow.directory)))
+    for column in (CheckpointRow.path, EvaluationRow.predictions):
+        paths = session.scalars(select(column).where(column.is_not(None)).distinct())
+        folders |= {"/".join(str(path).split("/")[:2]) for path in paths}
+    return {folder.casefold() for folder in folders}
 
 
 def forget_files(session: Session, run: RunRow, paths: Collection[str]) -> None:

@@ -29,7 +29,7 @@ import dfx
 from dfx.errors import NotFoundError, SchemaError, StoreError
 from dfx.records import ProcessIdentity
 from dfx.tracking import engine as database
-from dfx.tracking.backup import back_up, name_backup
+from dfx.tracking.backup import back_up_beside
 from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, Base
 
@@ -145,9 +145,7 @@ def upgrade(engine: Engine, *, here: ProcessIdentity) -> Path | None:
             _refuse_busy(session, engine, state, here)
             copy = None
             if database.is_sqlite(engine):
-                path = database.get_database_path(engine)
-                copy = name_backup(path, state.revision)
-                back_up(path, copy)
+                copy = back_up_beside(database.get_database_path(engine), state.revision)
             _migrate(connection, engine, copy)
             return copy
 

@@ -94,7 +94,9 @@ def _look(
     else:
         with database.reading(engine) as session:
             journal = session.scalar(text("PRAGMA journal_mode"))
-        found = replace(found, journal=journal)
+        # What cannot be written is read from memory, which has a mode of its own.
+        is_read_only = database.is_read_only(database.get_database_path(engine))
+        found = replace(found, journal=None if is_read_only else journal)
     state = schema.find_state(engine)
     found = replace(found, revision=state.revision)
     try:

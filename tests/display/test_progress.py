@@ -283,6 +283,22 @@ def test_the_report_has_the_format_asked_for(
     assert row.startswith("b4-baseline/2,2,val,sha256:9f2c")
 
 
+@pytest.mark.parametrize(("report", "printed"), [(Format.TABLE, ""), (Format.JSON, "null\n")])
+def test_a_run_without_best_weights_ends_without_a_report(
+    detail: RunDetail, report: Format, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = replace(detail.run, message=None, best_epoch=None)
+    with TrainingDisplay(report=report) as display:
+        display.show(RunFinished(run, None, Path("x")))
+    out, err = capsys.readouterr()
+
+    assert out == printed
+    assert err.splitlines() == [
+        f"{run.name} {run.status}: there is no validation report of best weights",
+        "Files: x",
+    ]
+
+
 def test_no_color_leaves_no_escape_code_for_colour_on_a_terminal() -> None:
     """Bars need none to be drawn over, so there is not one escape code at all."""
     body = "\nwith display:\n    display.show(progress(2))\n    display.show(finished())\n"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from dfx.digests import hash_file
 from dfx.errors import ConfigError, StoreError
 from dfx.messages import Message
 from dfx.records import Status
+from dfx.records.condition import BackupReport
 from dfx.services.copying import back_up_database, back_up_home
 from dfx.tracking.store import RunStore
 
@@ -87,55 +89,60 @@ def count_epochs(database: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM epochs").fetchone()[0])
 
 
-def test_homes_are_copied_while_a_run_writes_and_prunes(tmp_path: Path) -> None:
-    """Each copy is a home in which the run, interrupted there, can be gone on with."""
-    home = tmp_path / "runs"
-    reached = []
-    with writing(home):
-        for number in range(8):
-            copy = tmp_path / f"copy-{number}"
-            report = back_up_home(home, copy, ignore)
-            reached.append(count_epochs(copy / "dfx.db"))
-            with RunStore.open(copy, create=False) as store:
-                detail = store.get_detail(1)
-            assert report.left_out == ()
-            assert detail.run.status is Status.INTERRUPTED
-            assert len(detail.checkpoints) in {2, 4}
-            for file in detail.checkpoints:
-                assert hash_file(copy / file.path) == file.sha256
-            held = {path.name for path in (copy / "busy/1/checkpoints").iterdir()}
-            assert held == {Path(file.path).name for file in detail.checkpoints}
+@dataclass(frozen=True)
+class Copies:
+    """A home with one run, whose process was killed, and copies made while it worked."""
 
-    assert reached == sorted(reached)
-    assert reached[0] < reached[-1]
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_databases_are_copied_while_a_run_writes(tmp_path: Path) -> None:
-    """Copies within one second do not take each other's place."""
-    home = tmp_path / "runs"
-    with writing(home):
-        reports = [back_up_database(home) for _ in range(5)]
-    reached = [count_epochs(report.target) for report in reports]
-
-    assert reached == sorted(reached)
-    assert len({report.target for report in reports}) == 5
-    assert all(report.target.name.endswith(".backup") for report in reports)
+    home: Path
+    homes: list[BackupReport]
+    databases: list[BackupReport]
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one run, whose process was killed. Only to be copied."""
-    folder = tmp_path_factory.mktemp("killed") / "runs"
-    with writing(folder):
-        pass
-    return folder
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Only to be read, and to be copied."""
+    folder = tmp_path_factory.mktemp("busy")
+    home = folder / "runs"
+    with writing(home):
+        homes = [back_up_home(home, folder / f"copy-{number}", ignore) for number in range(4)]
+        databases = [back_up_database(home) for _ in range(4)]
+    return Copies(home, homes, databases)
+
+
+def test_homes_are_copied_while_a_run_writes_and_prunes(copies: Copies) -> None:
+    """Each copy is a home in which the run, interrupted there, can be gone on with."""
+    for report in copies.homes:
+        copy = report.target
+        with RunStore.open(copy, create=False) as store:
+            detail = store.get_detail(1)
+        assert report.left_out == ()
+        assert detail.run.status is Status.INTERRUPTED
+        assert len(detail.checkpoints) in {2, 4}
+        for file in detail.checkpoints:
+            assert hash_file(copy / file.path) == file.sha256
+        held = {path.name for path in (copy / "busy/1/checkpoints").iterdir()}
+        assert held == {Path(file.path).name for file in detail.checkpoints}
+    reached = [count_epochs(report.target / "dfx.db") for report in copies.homes]
+
+    assert reached == sorted(reached)
+    assert reached[0] < reached[-1]
+    assert list(copies.home.parent.glob(".*")) == []
+
+
+def test_databases_are_copied_while_a_run_writes(copies: Copies) -> None:
+    """Copies within one second do not take each other's place."""
+    reached = [count_epochs(report.target) for report in copies.databases]
+
+    assert reached == sorted(reached)
+    assert len({report.target for report in copies.databases}) == 4
+    assert all(report.target.name.endswith(".backup") for report in copies.databases)
 
 
 @pytest.fixture
-def home(killed: Path, tmp_path: Path) -> Path:
-    """Its copy, for a test to spoil."""
-    return Path(shutil.copytree(killed, tmp_path / "runs"))
+def home(copies: Copies, tmp_path: Path) -> Path:
+    """The home, for a test to spoil."""
+    ignored = shutil.ignore_patterns("*.backup")
+    return Path(shutil.copytree(copies.home, tmp_path / "runs", ignore=ignored))
 
 
 def test_file_that_is_gone_or_damaged_is_left_out_and_named(home: Path, tmp_path: Path) -> None:

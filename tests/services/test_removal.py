@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dfx.errors import AmbiguousReference, NotFoundError, RunBusy, StoreError
-from dfx.records import Status
+from dfx.records import Run, Status
 from dfx.records.inventory import LeftoverKind
+from dfx.services.adopt import adopt_runs
 from dfx.services.cleanup import find_leftovers, remove_leftovers
 from dfx.services.removal import plan_removal, remove_run
 from dfx.tracking.store import RunStore
@@ -50,6 +51,48 @@ def test_run_goes_with_its_files_and_no_others(store: RunStore, home: Path) -> N
     assert list_runs(store) == [other.name]
     assert list_files(home) == {*kept, "b4/1/notes.txt"}
     assert finished(store).name == "b4/3"
+
+
+def test_run_whose_removal_is_cut_off_stays_removed(
+    store: RunStore, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are marked by the time its rows go, so nobody takes it up again."""
+    run = finished(store)
+    age(*(path for path in (home / run.directory).rglob("*")))
+    [removal] = plan_removal([run.name], keep_files=False, home=home)
+    remove = RunStore.remove_run
+
+    def remove_and_die(store: RunStore, run_id: int) -> None:
+        remove(store, run_id)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunStore, "remove_run", remove_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        remove_run(removal, home)
+
+    assert list_runs(store) == []
+    assert (home / run.directory / ".removed").read_text() == f"{run.name} {run.uuid}\n"
+    assert adopt_runs(home, lambda _: None).adopted == ()
+
+
+def test_refused_removal_leaves_no_mark(
+    store: RunStore, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody goes on with the run just before its rows would go."""
+    run = finished(store)
+    [removal] = plan_removal([run.name], keep_files=False, home=home)
+    before, remove = list_files(home), RunStore.remove_run
+
+    def begin_and_remove(store: RunStore, run_id: int) -> Run:
+        resume(store, run)
+        return remove(store, run_id)
+
+    monkeypatch.setattr(RunStore, "remove_run", begin_and_remove)
+    with pytest.raises(RunBusy):
+        remove_run(removal, home)
+
+    assert list_runs(store) == [run.name]
+    assert list_files(home) == before
 
 
 def test_empty_folder_goes(store: RunStore, home: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tracking_samples import Place, begin_run, list_names, record_epoch
 
-from dfx.tracking.backup import back_up
+from dfx.tracking.backup import back_up, back_up_beside
 from dfx.tracking.engine import writing
 from dfx.tracking.store import RunStore
 
@@ -42,6 +44,30 @@ def test_copy_holds_only_what_is_committed(sqlite_store: RunStore, tmp_path: Pat
         sound = connection.execute("PRAGMA integrity_check").fetchall()
 
     assert (kept, sound) == ([(attempt.id,)], [("ok",)])
+
+
+def test_copies_beside_a_database_do_not_meet(sqlite_store: RunStore) -> None:
+    """Of one second, each has a name of its own and is whole, and none takes another's place."""
+    begin_run(sqlite_store)
+    database = sqlite_store.home / "dfx.db"
+    start = threading.Barrier(8)
+
+    def copy(_: int) -> Path:
+        start.wait()
+        return back_up_beside(database, "1234")
+
+    with ThreadPoolExecutor(8) as pool:
+        copies = list(pool.map(copy, range(8)))
+    found = []
+    for path in copies:
+        with closing(sqlite3.connect(path)) as connection:
+            found.append(connection.execute("SELECT count(*) FROM runs").fetchone())
+
+    assert found == [(1,)] * 8
+    assert sorted(path.name for path in copies) == sorted(
+        path.name for path in sqlite_store.home.glob("dfx.db.*")
+    )
+    assert len(set(copies)) == 8
 
 
 def test_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:

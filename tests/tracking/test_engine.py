@@ -208,6 +208,25 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
+def test_reader_who_may_not_write_sees_one_state(reader_home: Path) -> None:
+    """Somebody who may write, and whom he cannot keep from it, changes the file meanwhile."""
+    engine = open_engine(reader_home)
+    with unprivileged():
+        reader = reading(engine)
+        session = reader.__enter__()
+        runs = session.scalar(text("SELECT count(*) FROM runs"))
+    reader_home.chmod(0o755)
+    (reader_home / "dfx.db").chmod(0o644)
+    with RunStore.open(reader_home, create=False) as store:
+        begin_run(store)
+    attempts = session.scalar(text("SELECT count(*) FROM attempts"))
+    reader.__exit__(None, None, None)
+    with reading(engine) as session:
+        later = session.scalar(text("SELECT count(*) FROM attempts"))
+
+    assert (runs, attempts, later) == (1, 1, 2)
+
+
 def test_home_that_cannot_be_written(reader_home: Path) -> None:
     """Nothing can be recorded there: an error with its path and a way out."""
     before = (reader_home / "dfx.db").read_bytes()
