@@ -23,6 +23,8 @@ class NamedFile:
         epoch: Of the row.
         step: Of a checkpoint's row, optimiser steps done; 0 for predictions.
         stands: False where the run went back to a point before it.
+        bytes: As recorded; None for predictions.
+        sha256: As above.
     """
 
     kind: Literal["last", "best", "predictions"]
@@ -30,6 +32,8 @@ class NamedFile:
     epoch: int
     step: int
     stands: bool
+    bytes: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,6 @@ class RunFiles:
         directory: Folder of its files, relative to the home.
         host: Name of the machine that made it.
         worker_host: Name of the machine that worked on it last.
-        open_attempt: Number of the attempt whose end was never recorded, or None.
-        attempts: How many it has had.
         files: Newest first.
     """
 
@@ -55,8 +57,6 @@ class RunFiles:
     directory: str
     host: str
     worker_host: str
-    open_attempt: int | None
-    attempts: int
     files: tuple[NamedFile, ...]
 
 

@@ -131,14 +131,7 @@ def _list_recorded(home: Path) -> list[RecordedRun] | None:
         return [
             run
             for run in list_recorded_runs(engine)
-            if home
-            == find_home_of(
-                run.directory,
-                here=home,
-                is_shared=not database.is_sqlite(engine),
-                made_in=Path(run.home),
-                made_on=run.host,
-            )
+            if home == find_home_of(run, here=home, is_shared=not database.is_sqlite(engine))
         ]
 
 

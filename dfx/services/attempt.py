@@ -37,7 +37,7 @@ from dfx.records import Attempt, Run, Split, Status
 from dfx.services.assembly import Task, build_learning_rate, build_state, training
 from dfx.services.estimate import Estimate
 from dfx.services.heartbeat import Heartbeat
-from dfx.services.keeping import Keeper, write_manifest
+from dfx.services.keeping import Keeper, mark_folder, write_manifest
 from dfx.services.machine import Machine
 from dfx.services.memory import find_memory_failure
 from dfx.services.room import find_lack_of_room
@@ -142,6 +142,8 @@ def perform(work: Work, notify: Notify, flag: StopFlag, heart: Heartbeat) -> Run
         AttemptSuperseded: Where another process has taken the run over; no file is written then.
         DfxError: Where it failed for a reason that the user can mend.
     """
+    work.store.check_attempt(work.attempt.id)
+    mark_folder(work.home, work.run)
     message = _train(work, notify, flag, heart)
     work.store.finish_attempt(work.attempt.id, status=Status.COMPLETED, message=message)
     return _report(work, notify)

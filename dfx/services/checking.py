@@ -102,13 +102,8 @@ class _FileCheck:
         return self._still_true(findings)
 
     def _home_of(self, run: RecordedRun) -> Path | None:
-        return find_home_of(
-            run.directory,
-            here=self._home,
-            is_shared=not database.is_sqlite(self._engine),
-            made_in=Path(run.home),
-            made_on=run.host,
-        )
+        is_shared = not database.is_sqlite(self._engine)
+        return find_home_of(run, here=self._home, is_shared=is_shared)
 
     def _look_at_file(
         self, home: Path, run: RecordedRun, file: RecordedFile

@@ -32,6 +32,9 @@ from dfx.tracking.store import RunStore
 
 _JUST_NOW = "changed within the last 10 minutes"
 _FOLDERS = (LeftoverKind.REMOVED_RUN, LeftoverKind.UNKNOWN_RUN)
+_FORGOTTEN = (LeftoverKind.UNKNOWN_RUN, LeftoverKind.CHECKPOINT, LeftoverKind.PREDICTIONS)
+"""What `dfx db check --adopt` may make rows of, which then refer to shared files."""
+
 _SHARED = (LeftoverKind.PATCH, LeftoverKind.IMAGE_LIST)
 
 
@@ -105,9 +108,7 @@ class _Search:
             ),
             *self._search_copies(),
         ]
-        is_puzzling = any(
-            item.kind is LeftoverKind.UNKNOWN_RUN and not item.removable for item in items
-        )
+        is_puzzling = any(item.kind in _FORGOTTEN and not item.removable for item in items)
         items += self._search_shared(is_puzzling=is_puzzling)
         items.sort(key=lambda item: (not item.removable, item.path))
         return Leftovers(self.survey.home, tuple(items), tuple(self.skipped))
@@ -149,7 +150,7 @@ class _Search:
             return
         reason = None
         if is_puzzling:
-            reason = "kept as long as there are unknown runs, which may need them"
+            reason = "kept as long as there are files that no row knows, whose runs may need them"
         elif self.store.is_shared and (self.store.home / DATABASE_NAME).is_file():
             reason = f"kept, since the runs of {DATABASE_NAME} in this home may need them"
         if reason is not None:

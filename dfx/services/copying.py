@@ -20,6 +20,7 @@ from dfx.errors import OUT_OF_SPACE, ConfigError, NoSpaceLeft, StoreError
 from dfx.messages import Counting, Message
 from dfx.records.condition import BackupReport, RecordedFile, RecordedRun
 from dfx.services.home import find_home, open_database
+from dfx.services.run_files import LOG_NAME, RUN_MARK
 from dfx.tracking import engine as database
 from dfx.tracking.backup import back_up, back_up_beside, check_copy, end_attempts, sync
 from dfx.tracking.engine import DATABASE_NAME
@@ -219,13 +220,13 @@ class _HomeCopy:
                 return copy_file(source, file)
 
     def _copy_unnamed(self, runs: list[RecordedRun]) -> None:
-        """Copies what lies there without a row: logs, patches, and lists of images."""
-        names = [f"{run.directory}/log.csv" for run in runs]
+        """Copies what lies there without a row: marks, logs, patches, and lists of images."""
+        names = [f"{run.directory}/{name}" for run in runs for name in (RUN_MARK, LOG_NAME)]
         for folder in _SHARED_FOLDERS:
             inside = sorted((self._home / folder).glob("[!.]*"))
             names += [path.relative_to(self._home).as_posix() for path in inside if path.is_file()]
         for name in names:
-            with suppress(FileNotFoundError):  # a run without an epoch has no log
+            with suppress(FileNotFoundError):  # without an epoch there is no log
                 self._copy(name)
 
     def _remove_damaged(self, runs: list[RecordedRun]) -> Iterator[str]:

@@ -34,7 +34,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
-from dfx.services.run_files import CHECKPOINT_NAME
+from dfx.services.run_files import CHECKPOINT_NAME, RUN_MARK, read_mark
 from dfx.services.testimony import testify, to_plain
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
@@ -237,8 +237,26 @@ class Keeper:
             epoch = int(found["epoch"])
             # The best weights of an epoch are written when it is over.
             reached = (epoch, int(found["step"])) if found["step"] else (epoch + 1, 0)
-            if reached < (newest.epoch, newest.step):
+            if reached <= (newest.epoch, newest.step):
                 path.unlink(missing_ok=True)
+
+
+def mark_folder(home: Path, run: Run) -> None:
+    """Leaves in a run's folder whose it is, before anything else is written there.
+
+    Raises:
+        StoreError: Where it is another's.
+    """
+    folder = home / run.directory
+    found = read_mark(folder)
+    if found is None:
+        write_durably(folder / RUN_MARK, f"{run.uuid}\n".encode())
+    elif found != run.uuid:
+        raise StoreError(
+            f"{folder} is not the folder of {run.name}, whose UUID is {run.uuid}:"
+            f" {RUN_MARK} in it says {found or 'nothing'}",
+            hint=f"put the folder of {run.name} in its place, or start a new run",
+        )
 
 
 def find_good_checkpoint(

@@ -18,7 +18,6 @@ from dfx.services.run_files import (
     CHECKPOINT_NAME,
     CHECKPOINTS,
     DRAFT_NAME,
-    LOG_NAME,
     PREDICTIONS_NAME,
     REMOVED_MARK,
     is_regular,
@@ -68,7 +67,7 @@ class RunLeftovers:
         for file in self.seen:
             path = file.path.relative_to(self.home).as_posix()
             name = file.path.name
-            if path in named or name == LOG_NAME:
+            if path in named:
                 continue
             if name == REMOVED_MARK or DRAFT_NAME.fullmatch(name):
                 yield self._leftover(
@@ -84,16 +83,19 @@ class RunLeftovers:
     ) -> Leftover:
         """A file without a row: of a writer that was killed, or of a record that was put back."""
         groups: Mapping[str, str | None] = found.groupdict()
-        epoch, attempt = int(found["epoch"]), int(found["attempt"])
-        step = groups.get("step")
+        epoch, step = int(found["epoch"]), groups.get("step")
         # The best weights of an epoch, and its predictions, are written when it is over.
         reached = (epoch, int(step)) if step else (epoch + 1, 0)
-        recorded = [(f.epoch, f.step) for f in self.run.files if f.kind == "last" and f.stands]
-        is_ahead = not recorded or reached >= max(recorded)
-        may_be_all = attempt > self.run.attempts or attempt == self.run.open_attempt
-        if not (is_ahead and may_be_all):
-            why = "the attempt that wrote it is over" if is_ahead else "the run has passed it"
-            return self._leftover(kind, path, f"no row names it, and {why}", size=file.bytes)
+        recorded = [
+            (f.epoch, f.step)
+            for f in self.run.files
+            if f.kind == "last" and f.stands and (self.home / f.path).is_file()
+        ]
+        # Numbers of attempts tell nothing: with an older copy of the database they come again.
+        if recorded and reached <= max(recorded):
+            return self._leftover(
+                kind, path, "no row names it, and the run has passed it", size=file.bytes
+            )
         return self._leftover(
             kind,
             path,

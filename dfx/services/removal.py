@@ -17,6 +17,7 @@ from dfx.services.artefacts import find_artefact_home
 from dfx.services.curate import get_exact_run
 from dfx.services.home import find_home, open_store
 from dfx.services.run_files import (
+    CHECKPOINTS,
     REMOVED_MARK,
     find_folder,
     list_foreign_files,
@@ -104,7 +105,9 @@ def _plan(store: RunStore, detail: RunDetail, *, keep_files: bool) -> Removal:
     if home is None:
         elsewhere = f"{run.home}/{run.directory} on {run.host}"
     elif folder is None:
-        elsewhere = f"{(home / run.directory).resolve()}, behind a link"
+        folders = (home / run.directory, home / run.directory / CHECKPOINTS)
+        linked = next((path for path in folders if path.is_symlink()), folders[0])
+        elsewhere = f"{linked.resolve()}, behind a link"
     if keep_files:
         where = elsewhere or str(folder)
         return Removal(run, len(detail.epochs), None, {}, elsewhere=where)

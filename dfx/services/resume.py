@@ -22,6 +22,7 @@ from dfx.services.machine import resolve_machine
 from dfx.services.preparation import prepare_network
 from dfx.services.provenance import describe_environment
 from dfx.services.references import find_unfinished, resolve_run
+from dfx.services.run_files import CHECKPOINT_NAME, CHECKPOINTS, next_free_attempt
 from dfx.services.train import attempt_settings, build, list_data
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
@@ -83,6 +84,7 @@ def resume_run(
         for summary in run.data:
             _check_same_data(run, summary, listed[summary.split])
         good = find_good_checkpoint(store, folder, run, notify)
+        _warn_of_forgotten(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
         images = team.largest_share(machine.config.data.batch_size)
         machine = prepare_network(machine, network.module, notify, images=images)
@@ -99,6 +101,7 @@ def resume_run(
                     processes=team.size,
                 ),
                 start_step=good[0].step if good else 0,
+                at_least_number=next_free_attempt(folder / run.directory),
             )
             work = Work(
                 store=store,
@@ -134,6 +137,31 @@ def _go_back(
     where = f"in epoch {good[0].epoch} at step {step + 1}" if good else "at step 1"
     notify(Notice(f"run {work.run.name} goes on {where}"))
     warn_of_damaged_best(store, work.home, work.run, notify)
+
+
+def _warn_of_forgotten(store: RunStore, home: Path, run: Run, notify: Notify) -> None:
+    """Says it where checkpoints are there that the record has not come to, or has forgotten."""
+    rows = store.list_checkpoints(run.id, kind="last", include_superseded=True)
+    known = {row.path.rpartition("/")[2] for row in rows}
+    newest = store.list_checkpoints(run.id, kind="last")[:1]
+    recorded = (newest[0].epoch, newest[0].step) if newest else (0, 0)
+    ahead = sorted(
+        path.name
+        for path in (home / run.directory / CHECKPOINTS).glob("last-*.pt")
+        if path.name not in known
+        and (found := CHECKPOINT_NAME.fullmatch(path.name))
+        and found["step"]
+        and (int(found["epoch"]), int(found["step"])) > recorded
+    )
+    if ahead:
+        notify(
+            Notice(
+                f"{run.name} has files that are newer than its record: {', '.join(ahead)}\n"
+                "they stay until it has passed them; to go on from them instead, stop it, then:"
+                " dfx db check --adopt",
+                "warning",
+            )
+        )
 
 
 def _choose(store: RunStore, reference: str | None, notify: Notify) -> Run | None:

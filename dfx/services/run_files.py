@@ -13,6 +13,9 @@ from pathlib import Path, PurePosixPath
 
 from dfx.errors import StoreError
 
+RUN_MARK = ".run"
+"""Holds the UUID of the run whose folder it is, and is written there before anything else."""
+
 LOG_NAME = "log.csv"
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints, in that of the run."""
@@ -33,14 +36,30 @@ def find_folder(home: Path, directory: str) -> Path | None:
     """The folder of a run, where it really lies in the home; it need not exist.
 
     Returns:
-        None where the way there leads through a link, or out of the home.
+        None where the way there, or from there to its checkpoints, leads through a link, or out of
+        the home.
     """
     parts = PurePosixPath(directory).parts
     if not parts or ".." in parts or PurePosixPath(directory).is_absolute():
         return None
     root = home.resolve()
-    folder = root.joinpath(*parts)
-    return home.joinpath(*parts) if folder.resolve() == folder else None
+    checkpoints = root.joinpath(*parts, CHECKPOINTS)
+    return home.joinpath(*parts) if checkpoints.resolve() == checkpoints else None
+
+
+def read_mark(folder: Path) -> str | None:
+    """The UUID of the run whose folder it is.
+
+    Returns:
+        None where no mark is there, as in those of older versions; nobody's, the empty text, where
+        one is there that cannot be read.
+    """
+    try:
+        return (folder / RUN_MARK).read_text(encoding="utf-8", errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return ""
 
 
 def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
@@ -62,7 +81,7 @@ def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
         and (
             path in known
             or any(name.fullmatch(path.name) for name in names)
-            or path in {folder / LOG_NAME, folder / REMOVED_MARK}
+            or path in {folder / name for name in (LOG_NAME, RUN_MARK, REMOVED_MARK)}
         )
     ]
 
@@ -84,8 +103,9 @@ def remove_own_files(folder: Path, files: Sequence[Path]) -> None:
     Raises:
         StoreError: Naming the file that cannot be removed.
     """
-    mark = folder / REMOVED_MARK
-    for path in (*(file for file in files if file != mark), mark):
+    # As long as anything else is there, it must tell whose it is, and that it is to go.
+    marks = (folder / RUN_MARK, folder / REMOVED_MARK)
+    for path in (*(file for file in files if file not in marks), *marks):
         remove_file(path)
     for path in (folder / CHECKPOINTS, folder):
         if not path.is_symlink():
@@ -133,6 +153,14 @@ def next_free_number(folder: Path) -> int:
     if not folder.is_dir():
         return 1
     return max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0) + 1
+
+
+def next_free_attempt(folder: Path) -> int:
+    """One more than the largest attempt that a run's files name, so that none is overwritten."""
+    # A run writes through a link too, so that here they are followed.
+    names = [path.name for where in (folder, folder / CHECKPOINTS) for path in where.glob("*")]
+    found = (CHECKPOINT_NAME.fullmatch(name) or PREDICTIONS_NAME.fullmatch(name) for name in names)
+    return max((int(match["attempt"]) for match in found if match), default=0) + 1
 
 
 def list_entries(folder: Path) -> list[Path]:

@@ -72,13 +72,14 @@ def add_attempt(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     start_step: int,
+    at_least_number: int = 1,
 ) -> AttemptRow:
     """Opens the next attempt of a run that has no open one."""
     newest = session.scalar(select(func.max(AttemptRow.number)).where(AttemptRow.run_id == run.id))
     now = clock(session)
     attempt = AttemptRow(
         run_id=run.id,
-        number=(newest or 0) + 1,
+        number=max((newest or 0) + 1, at_least_number),
         host=process.host,
         boot=process.boot,
         pid=process.pid,

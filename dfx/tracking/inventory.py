@@ -65,8 +65,6 @@ def list_run_files(session: Session, here: ProcessIdentity, run_id: int | None) 
                 directory=row.directory,
                 host=tried[0].host,
                 worker_host=tried[-1].host,
-                open_attempt=None if opened is None else opened.number,
-                attempts=tried[-1].number,
                 files=tuple(files[row.id]),
             )
         )
@@ -118,13 +116,17 @@ def _list_named_files(session: Session, run_id: int | None) -> dict[int, list[Na
             CheckpointRow.epoch,
             CheckpointRow.step,
             CheckpointRow.superseded_by.is_(None).label("stands"),
+            CheckpointRow.bytes,
+            CheckpointRow.sha256,
         )
         .where(_is_wanted(CheckpointRow.run_id, run_id))
         .order_by(CheckpointRow.id.desc())
     )
     for row in checkpoints:
         kind = cast("CheckpointKind", row.kind)
-        files[row.run_id].append(NamedFile(kind, row.path, row.epoch, row.step, row.stands))
+        files[row.run_id].append(
+            NamedFile(kind, row.path, row.epoch, row.step, row.stands, row.bytes, row.sha256)
+        )
     predictions = session.execute(
         select(
             EvaluationRow.run_id,

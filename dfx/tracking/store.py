@@ -118,8 +118,17 @@ class RunStore(RunCurator):
         settings: Mapping[str, Any],
         environment: Mapping[str, Any],
         start_step: int,
+        at_least_number: int = 1,
     ) -> Attempt:
         """Takes a run over, whatever its status; an attempt whose process is gone ends as lost.
+
+        Args:
+            run_id: Which run.
+            process: Who works on it.
+            settings: Machine and plan values, by dotted key.
+            environment: Code revision, packages, hardware and command line.
+            start_step: Optimiser steps that were done.
+            at_least_number: Passes over numbers that files bear which no row knows.
 
         Raises:
             NotFoundError: Where there is no such run.
@@ -137,6 +146,7 @@ class RunStore(RunCurator):
                 settings=settings,
                 environment=environment,
                 start_step=start_step,
+                at_least_number=at_least_number,
             )
             return mapping.to_attempt(attempt)
 

@@ -63,6 +63,7 @@ def paths(items: tuple[Leftover, ...]) -> set[str]:
 def test_finished_run_has_no_leftovers(store: RunStore, home: Path) -> None:
     """Nor does what others have put into the home count as one."""
     run = finished(store)
+    (home / run.directory / ".run").write_text(run.uuid)
     for name in (f"{run.directory}/notes.txt", "data/2024/face.png", "readme.txt", "b4/x/log.csv"):
         write(home / name)
     write(home / ".images" / "checked.tsv")
@@ -77,7 +78,8 @@ def test_files_without_a_row_go(store: RunStore, home: Path) -> None:
     kept = list_files(home)
     names = {
         f"{run.directory}/checkpoints/last-e0001-b000001-s00000001-a1.pt",
-        f"{run.directory}/checkpoints/best-e0009-a1.pt",
+        f"{run.directory}/checkpoints/last-e0003-b000000-s00000020-a9.pt",
+        f"{run.directory}/checkpoints/best-e0002-a9.pt",
         f"{run.directory}/checkpoints/.best-e0001-a1.pt.0a1b2c3d.draft",
         f"{run.directory}/val-e0001-a9.csv",
         f"{run.directory}/.log.csv.0a1b2c3d.draft",
@@ -173,11 +175,11 @@ def test_patch_that_a_run_uses_again_is_young(
     for arguments in (("init", "-q"), ("add", "code.py"), (*identity, "commit", "-qm", "x")):
         subprocess.run(["git", *arguments], check=True)
     (tmp_path / "code.py").write_text("changed")
-    describe_environment(torch.device("cpu"), home, data=home / "data")
+    describe_environment(torch.device("cpu"), home, data=tmp_path / "data")
     [patch] = (home / ".patches").iterdir()
     age(patch)
     before = survey_home(home).patches[0][1].is_young
-    described = describe_environment(torch.device("cpu"), home, data=home / "data")
+    described = describe_environment(torch.device("cpu"), home, data=tmp_path / "data")
     [(digest, after)] = survey_home(home).patches
 
     assert (before, after.is_young) == (False, True)
@@ -198,22 +200,59 @@ def test_run_that_was_lost_elsewhere_may_wake_up(store: RunStore, home: Path) ->
 
 
 def test_what_may_be_newer_than_the_record_is_only_reported(store: RunStore, home: Path) -> None:
-    """Of a process that was killed, or forgotten by a database that was put back."""
+    """Of a process that was killed, or forgotten by a database that was put back.
+
+    Then the numbers of attempts come again, and that of a file tells nothing.
+    """
     run, attempt = begin(store, process=gone())
     keep_epoch(store, run, attempt, 1)
     folder = f"{run.directory}/checkpoints"
-    ahead = {f"{folder}/last-e0002-b000005-s00000015-a1.pt", f"{folder}/best-e0009-a2.pt"}
+    ahead = {
+        f"{folder}/last-e0002-b000005-s00000015-a1.pt",
+        f"{folder}/best-e0009-a2.pt",
+        f"{run.directory}/val-e0009-a2.csv",
+    }
     overtaken = f"{folder}/last-e0001-b000005-s00000005-a1.pt"
     for name in (*ahead, overtaken):
         write(home / name)
     found = look(home)
-    end(store, attempt, Status.INTERRUPTED)
+    end(store, resume(store, run), Status.FAILED)
 
     assert paths(found.reported) == ahead
     assert paths(found.removable) == {overtaken}
     assert all("dfx db check --adopt" in item.why for item in found.reported)
     assert paths(look(home, unknown=True).removable) == {*ahead, overtaken}
-    assert paths(look(home).reported) == {f"{folder}/best-e0009-a2.pt"}
+    assert paths(look(home).reported) == ahead
+
+
+def test_what_is_newer_than_checkpoints_that_are_gone_is_only_reported(
+    store: RunStore, home: Path
+) -> None:
+    run = finished(store)
+    orphan = f"{run.directory}/checkpoints/last-e0003-b000000-s00000020-a2.pt"
+    write(home / orphan)
+    before = look(home)
+    for path in (home / run.directory / "checkpoints").glob("last-*-a1.pt"):
+        path.unlink()
+
+    assert paths(before.removable) == {orphan}
+    assert orphan in paths(look(home).reported)
+
+
+@pytest.mark.parametrize("name", ["checkpoints/best-e0009-a2.pt", "val-e0009-a2.csv"])
+def test_what_files_ahead_of_the_record_may_need_stays(
+    store: RunStore, home: Path, name: str
+) -> None:
+    """The attempt that wrote them may have had changes or images that no row knows now."""
+    run = finished(store)
+    shared = {f".patches/{'d' * 64}.patch.gz", f".images/{'c' * 64}.csv.gz"}
+    for path in (*shared, f"{run.directory}/{name}"):
+        write(home / path)
+    found = look(home)
+
+    assert paths(found.items) == {f"{run.directory}/{name}"}
+    assert [what for what, _ in found.skipped] == [".patches and .images"]
+    assert paths(look(home, unknown=True).removable) == {f"{run.directory}/{name}", *shared}
 
 
 def test_superseded_files_go_with_their_rows(store: RunStore, home: Path) -> None:
@@ -368,10 +407,16 @@ def test_moved_and_renamed_runs_are_known_by_their_folders(store: RunStore, home
     assert look(home, unknown=True).items == ()
 
 
-def test_links_are_not_followed(store: RunStore, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["", "checkpoints"])
+def test_links_are_not_followed(store: RunStore, home: Path, tmp_path: Path, part: str) -> None:
+    """Neither to the folder of a run nor to its checkpoints, of which some are superseded."""
     run = finished(store)
-    (home / run.directory).rename(tmp_path / "big")
-    (home / run.directory).symlink_to(tmp_path / "big")
+    attempt = resume(store, run)
+    store.supersede_after(attempt.id, finished_epochs=1, step=10)
+    end(store, attempt)
+    linked = home / run.directory / part
+    linked.rename(tmp_path / "big")
+    linked.symlink_to(tmp_path / "big")
     write(tmp_path / "big" / ".log.csv.0a1b2c3d.draft")
     (home / "linked").symlink_to(tmp_path)
     found = look(home, unknown=True)

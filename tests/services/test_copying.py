@@ -159,6 +159,16 @@ def test_file_that_is_gone_or_damaged_is_left_out_and_named(home: Path, tmp_path
     assert (home / files[1].path).read_bytes() == b"something else"
 
 
+def test_copy_has_whose_folder_it_is(home: Path, tmp_path: Path) -> None:
+    """As each folder of a run says it; in that of an older run there is no mark."""
+    back_up_home(home, tmp_path / "unmarked", ignore)
+    (home / "busy/1/.run").write_text("0a1b2c3d\n")
+    back_up_home(home, tmp_path / "marked", ignore)
+
+    assert not (tmp_path / "unmarked/busy/1/.run").exists()
+    assert (tmp_path / "marked/busy/1/.run").read_text() == "0a1b2c3d\n"
+
+
 def test_copy_that_fails_leaves_nothing(home: Path, tmp_path: Path) -> None:
     def fail(message: Message) -> None:
         raise KeyboardInterrupt

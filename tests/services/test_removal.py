@@ -169,9 +169,12 @@ def test_record_alone_goes_where_files_are_kept(store: RunStore, home: Path) -> 
     assert list_files(home) == before
 
 
-def test_files_behind_a_link_are_elsewhere(store: RunStore, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["", "checkpoints"])
+def test_files_behind_a_link_are_elsewhere(
+    store: RunStore, home: Path, tmp_path: Path, part: str
+) -> None:
     run = finished(store)
-    folder, big = home / run.directory, tmp_path / "big"
+    folder, big = home / run.directory / part, tmp_path / "big"
     folder.rename(big)
     folder.symlink_to(big)
     before = list_files(big)

@@ -13,7 +13,9 @@ from dfx.services.run_files import (
     find_folder,
     list_foreign_files,
     list_own_files,
+    next_free_attempt,
     next_free_number,
+    read_mark,
     remove_file,
     remove_own_files,
 )
@@ -27,6 +29,7 @@ OWN = (
     "log.csv",
     "val-e0001-a1.csv",
     ".log.csv.0a1b2c3d.draft",
+    ".run",
     ".removed",
 )
 FOREIGN = ("checkpoints/mine.pt", "notes.txt", "plots/loss.png", "checkpoints/log.csv", "best.csv")
@@ -102,9 +105,11 @@ def test_folder_behind_a_link_or_outside_is_not_in_the_home(tmp_path: Path) -> N
     (home / "b4").mkdir(parents=True)
     (tmp_path / "big").mkdir()
     (home / "b4" / "2").symlink_to(tmp_path / "big")
+    (home / "b4" / "3").mkdir()
+    (home / "b4" / "3" / "checkpoints").symlink_to(tmp_path / "big")
 
     assert find_folder(home, "b4/1") == home / "b4" / "1"
-    for directory in ("b4/2", "../big", "b4/../../big", str(tmp_path / "big"), ""):
+    for directory in ("b4/2", "b4/3", "../big", "b4/../../big", str(tmp_path / "big"), ""):
         assert find_folder(home, directory) is None
 
 
@@ -140,6 +145,38 @@ def test_names_of_files_are_understood() -> None:
         "attempt": "1",
     }
     assert report and report.groupdict() == {"epoch": "0003", "attempt": "2"}
+
+
+def test_attempt_after_those_that_files_name(folder: Path) -> None:
+    """Whoever has written them, and wherever a link leads; drafts are nothing."""
+    numbers = [next_free_attempt(folder.with_name("new")), next_free_attempt(folder)]
+    (folder / "val-e0003-a20.csv").touch()
+    (folder / "checkpoints" / ".best-e0001-a99.pt.0a1b2c3d.draft").touch()
+    numbers.append(next_free_attempt(folder))
+    (folder / "checkpoints").rename(folder.with_name("big"))
+    (folder / "checkpoints").symlink_to(folder.with_name("big"))
+    (folder / "checkpoints" / "last-e0002-b000000-s00000010-a30.pt").touch()
+
+    assert numbers == [1, 13, 21]
+    assert next_free_attempt(folder) == 31
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(b"0a1b\n", "0a1b"), (b"", ""), (b"\xff", "\ufffd")]
+)
+def test_mark_says_whose_folder_it_is(folder: Path, content: bytes, found: str) -> None:
+    (folder / ".run").write_bytes(content)
+
+    assert read_mark(folder) == found
+
+
+def test_mark_that_is_not_there_is_told_from_one_that_cannot_be_read(folder: Path) -> None:
+    (folder / ".run").unlink()
+    missing = [read_mark(folder), read_mark(folder / "nowhere"), read_mark(folder / "log.csv")]
+    (folder / ".run").mkdir()
+
+    assert missing == [None, None, None]
+    assert read_mark(folder) == ""
 
 
 def test_number_after_the_folders_that_are_there(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def homes(
             store.finish_attempt(attempt.id, status=Status.COMPLETED, message=None)
             (home / run.directory).mkdir(parents=True)
             (home / run.directory / "log.csv").write_text("epoch\n")
+            (home / run.directory / ".run").write_text(run.uuid)
             (home / ".patches").mkdir()
             (home / ".patches" / f"{digest}.patch.gz").write_bytes(gzip.compress(b""))
     return ours, theirs

@@ -91,6 +91,18 @@ def test_runs_are_numbered_by_experiment(store: RunStore) -> None:
     assert names == ["a/1", "b/1", "a/5", "a/6"]
 
 
+def test_attempts_pass_over_numbers_that_files_bear(store: RunStore) -> None:
+    run, first = begin_run(store)
+    numbers = [first.number]
+    for at_least_number in (1, 7, 3):
+        store.finish_attempt(
+            store.get_detail(run.id).attempts[-1].id, status=Status.FAILED, message=None
+        )
+        numbers.append(continue_run(store, run.id, at_least_number=at_least_number).number)
+
+    assert numbers == [1, 2, 7, 8]
+
+
 def test_experiment_in_another_case_is_refused(store: RunStore) -> None:
     """Two experiments never share a folder on a disk that ignores case."""
     begin_run(store, experiment="B4")
