@@ -84,7 +84,7 @@ def read_code(folder: Path, *, apart_from: Sequence[Path] = ()) -> Code | None:
     if changed is not None:
         apart = [f":(exclude,literal){name}" for name in secret]
         tracked, problem = _git(top, *_DIFF, _MODULES, base or "HEAD", "--", ".", *apart)
-    data = [path for each in apart_from for path in _locate(each)]
+    data = [path for each in apart_from for path in locate_folder(each)]
     added, left_out, more = _read_untracked(top, data, secret)
     raw = (tracked or b"") + added
     # What is not kept need not be gone through either, which takes a second per ten megabytes.
@@ -108,6 +108,14 @@ def locate_patch(home: Path, digest: str) -> Path:
     return home / ".patches" / f"{digest.removeprefix('sha256:')}.patch.gz"
 
 
+def locate_folder(folder: Path) -> tuple[Path, Path]:
+    """A folder as git names it, which follows no link, and what it is in truth."""
+    real = Path(os.path.realpath(folder))
+    if folder.name in {"", ".."}:
+        return real, real
+    return Path(os.path.realpath(folder.parent), folder.name), real
+
+
 def _describe(**values: Any) -> dict[str, Any]:
     always = {"revision": None, "branch": None, "patch": None}
     return always | {name: value for name, value in values.items() if value}
@@ -117,12 +125,6 @@ def _is_in_repository(folder: Path) -> bool:
     """Whether there is a checkout, told without git, which may be missing or refuse."""
     here = folder.absolute()
     return any((above / ".git").exists() for above in (here, *here.parents))
-
-
-def _locate(folder: Path) -> tuple[Path, Path]:
-    """A folder as git names it, which follows no link, and what it is in truth."""
-    here = Path(os.path.abspath(folder)) if folder.name in {"", ".."} else folder
-    return Path(os.path.realpath(here.parent), here.name), Path(os.path.realpath(folder))
 
 
 def _read_untracked(
