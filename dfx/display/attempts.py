@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_digest, format_time
+from dfx.display.left_out import describe_file, spread_few
 from dfx.display.settings import format_value
 from dfx.display.status import status_text
 from dfx.display.table import Cell, Column, FoldingTable
@@ -65,10 +66,8 @@ def _cells(attempt: Attempt, outcome: Status | None) -> list[Cell]:
 
 def _news(before: Attempt, after: Attempt) -> Iterator[Text]:
     """What an attempt did not have in common with the one before it."""
-    code = [
-        Change(f"code.{change.key}", change.a, change.b)
-        for change in list_changes(get_code(before), get_code(after))
-    ]
+    shown, more_files = spread_few(list_changes(get_code(before), get_code(after)))
+    code = [Change(f"code.{change.key}", change.a, change.b) for change in shown]
     packages: list[Change] = []
     installed = get_packages(before), get_packages(after)
     if all(installed):
@@ -84,7 +83,9 @@ def _news(before: Attempt, after: Attempt) -> Iterator[Text]:
     ]
     if not found:
         return
-    said = [f"{c.key}={_word(c.b)} (was {_word(c.a)})" for c in found]
+    said = [f"{printable(c.key)}={_word(c.b)} (was {_word(c.a)})" for c in found]
+    if more_files:
+        said.append(more_files)
     more = len(packages) - _PACKAGES_SHOWN
     if more > 0:
         said.append(f"{format_count(more)} more packages: see --format json")
@@ -95,4 +96,6 @@ def _word(value: Any) -> str:
     """A value as it would be typed; of a digest the beginning."""
     if isinstance(value, str) and value.startswith("sha256:"):
         return format_digest(value, _DIGEST_LENGTH)
+    if isinstance(value, Mapping):
+        return describe_file(value)
     return shlex.quote(printable(format_value(value)))

@@ -5,7 +5,7 @@ The same for programs is in `dfx.display.diff_document`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -21,6 +21,7 @@ from dfx.display.figures import (
     format_duration,
     format_score,
 )
+from dfx.display.left_out import describe_file, spread_few
 from dfx.display.settings import format_value
 from dfx.display.status import status_text
 from dfx.display.table import Cell, Column, FoldingTable
@@ -119,7 +120,10 @@ def _code(d: RunDifference, *, patch: bool) -> Iterator[RenderableType]:
     if not code.changes:
         yield _same(f"same code: {_describe_code(code)}")
         return
-    yield FoldingTable(_sides(""), [_cells(change) for change in code.changes])
+    changes, more = spread_few(code.changes)
+    yield FoldingTable(_sides(""), map(_cells, changes))
+    if more:
+        yield _same(f"and {more}")
     if code.a and code.b and code.a.get("patch") == code.b.get("patch"):
         is_clean = code.a.get("patch") is None
         yield _same("nothing uncommitted in either" if is_clean else "same uncommitted changes")
@@ -294,6 +298,8 @@ def _word(value: Any) -> str:
         return format_digest(value, _DIGEST_LENGTH)
     if isinstance(value, str) and len(value) == 40 and value.isalnum():
         return value[:_DIGEST_LENGTH]
+    if isinstance(value, Mapping) and "bytes" in value:
+        return describe_file(value)
     if isinstance(value, list | tuple):
         return " ".join(format_value(item) for item in value)
     return format_value(value)

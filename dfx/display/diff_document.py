@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dfx.display.left_out import spread
 from dfx.records import Run
 from dfx.records.differences import Change, RunDifference
 
@@ -57,8 +58,9 @@ def _rows(d: RunDifference, *, patch: bool) -> Iterator[dict[str, Any]]:
         ("weights", d.weights),
         *((split.split, split.changes) for split in d.data),
     ):
-        for change in changes:
-            yield {"section": section, **asdict(change)}
+        for change in spread(changes):
+            a, b = (_flat(side) for side in (change.a, change.b))
+            yield {"section": section, "key": change.key, "a": a, "b": b}
     if patch and d.code.text is not None:
         yield {"section": "code", "key": "uncommitted changes", "difference": d.code.text}
     for split in d.data:
@@ -74,6 +76,13 @@ def _rows(d: RunDifference, *, patch: bool) -> Iterator[dict[str, Any]]:
             "difference": result.difference,
             "better": result.better,
         }
+
+
+def _flat(value: Any) -> Any:
+    """A value for a cell: of a file its digest, or its size where it was not read."""
+    if isinstance(value, Mapping) and "bytes" in value:
+        return value["sha256"] or f"{value['bytes']} bytes"
+    return value
 
 
 def _run(run: Run) -> dict[str, Any]:

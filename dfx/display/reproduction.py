@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
@@ -19,17 +21,20 @@ DRIFT_COLUMNS = ("topic", "name", "then", "now", "advice")
 """The columns of CSV and Markdown."""
 
 _INDENT = "  "
+_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+_OPTION = re.compile(r"--[\w-]+")
 _ALIKE = 5
 """Packages that are named; all of them are in the document."""
 
 
 def reproduction_page(reproduction: Reproduction) -> RenderableType:
-    """The commands, never broken over lines; how far they go; and what is not as it was.
+    """The commands, how far they go, and what is not as it was.
 
-    On a narrow terminal the topic goes first; then long values continue under themselves.
+    Commands that are too long for a line go on in the next, where a shell lets them. On a narrow
+    terminal the topic goes first; then long values continue under themselves.
     """
     parts: list[RenderableType] = [_heading(f"To repeat {reproduction.run}")]
-    parts += [unbroken(_INDENT, command) for command in reproduction.commands]
+    parts += [_Command(command) for command in reproduction.commands]
     if reproduction.notes:
         parts += [Text(), _heading("Mind")]
         parts += [_indented(Text(f"- {printable(note)}")) for note in reproduction.notes]
@@ -58,6 +63,37 @@ def reproduction_document(reproduction: Reproduction) -> dict[str, Any]:
         "drifted": bool(reproduction.drift),
         "drift": [asdict(each) for each in reproduction.drift],
     }
+
+
+class _Command:
+    """A command that can be copied whole: broken between options, each end with a backslash."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = [_INDENT]
+        for i, part in enumerate(_split_command(printable(self.command))):
+            if i and cell_len(lines[-1]) + cell_len(part) + len(" \\ ") > options.max_width:
+                lines[-1] += " \\"
+                lines.append(2 * _INDENT)
+            elif i:
+                lines[-1] += " "
+            lines[-1] += part
+        for line in lines:
+            yield unbroken(line)
+
+
+def _split_command(command: str) -> list[str]:
+    """The words of a command as they are quoted, an option together with its value."""
+    parts: list[str] = []
+    for word in _WORD.findall(command):
+        is_value = bool(parts) and _OPTION.fullmatch(parts[-1]) and not word.startswith("-")
+        if is_value:
+            parts[-1] += f" {word}"
+        else:
+            parts.append(word)
+    return parts
 
 
 def _list_drift(reproduction: Reproduction) -> Iterator[RenderableType]:

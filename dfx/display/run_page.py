@@ -30,6 +30,7 @@ from dfx.display.figures import (
     format_size,
     format_time,
 )
+from dfx.display.left_out import files_text
 from dfx.display.run_document import planned_epochs
 from dfx.display.settings import format_value
 from dfx.display.status import continuation, status_text
@@ -191,7 +192,9 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
             yield name, value
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> Cell:
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        return files_text(value)
     if isinstance(value, list | tuple):
         return " ".join(format_value(item) for item in value)
     return format_value(value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dfx.models.initial import locate_published
 from dfx.records import Run, RunDetail, SplitSummary
 from dfx.records.findings import Drift
 from dfx.services.provenance import describe_hardware, describe_software
-from dfx.services.repository import PATCH_LIMIT, locate_patch, read_code
+from dfx.services.repository import PATCH_LIMIT, locate_folder, locate_patch, read_code
 
 _NAMED = 3
 
@@ -79,37 +80,88 @@ def _compare_code(
 ) -> Iterator[Drift]:
     if then is None or then.get("problem"):
         return  # nothing was recorded that could have changed
-    code = read_code(Path.cwd(), apart_from=[home, Path(config.data.root)])
-    if code is None or code.described.get("problem"):
+    data = [home, Path(config.data.root)]
+    code = read_code(Path.cwd(), apart_from=data)
+    if code is None or code.top is None or code.described.get("problem"):
         why = "this folder is in no repository" if code is None else code.described["problem"]
         yield Drift("code", "revision", then["revision"], None, f"{why}: change to that of the run")
         return
     now = code.described
+    # Neither another revision nor other changes can be had while there are changes.
+    stash = _build_stash(code.top, data) if now["patch"] and then["patch"] != now["patch"] else None
     if then["revision"] != now["revision"]:
         checkout = f"git checkout {then['revision']}" if then["revision"] else None
-        yield Drift("code", "revision", then["revision"], now["revision"], checkout)
+        advice = " && ".join(filter(None, (stash, checkout)))
+        yield Drift("code", "revision", then["revision"], now["revision"], advice or None)
+        stash = None if checkout else stash
     if then["patch"] != now["patch"]:
-        yield Drift("code", "changes", then["patch"], now["patch"], _explain_patch(then, home))
-    before = {each["path"]: each["sha256"] for each in then.get("untracked", [])}
-    after = {each["path"]: each["sha256"] for each in now.get("untracked", [])}
-    for name, old, new in (
-        ("untracked files", before, after),
-        ("submodules", then.get("submodules", {}), now.get("submodules", {})),
-    ):
-        if old != new:
-            changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-            shown = ", ".join(changed[:_NAMED]) + (", …" if len(changed) > _NAMED else "")
-            yield Drift("code", name, f"{len(old)}", f"{len(new)}", f"not the same: {shown}")
+        advice = _explain_patch(then, home, code.top, stash)
+        yield Drift("code", "changes", then["patch"], now["patch"], advice)
+    yield from _compare_left_out(then, now)
 
 
-def _explain_patch(then: Mapping[str, Any], home: Path) -> str:
-    """How to have the changes of then, in a clean checkout of their revision."""
+def _compare_left_out(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Drift]:
+    """Files that are changed and not in the patch, and submodules; of many the first are named."""
+    before, after = _name_left_out(then), _name_left_out(now)
+    changed = sorted(
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    )
+    for name in changed[:_NAMED]:
+        if name not in before:
+            advice = "it was not there, or was as committed: move it away where the code reads it"
+        elif name not in after:
+            advice = "it was there, beside what is committed: put it back where the code reads it"
+        else:
+            advice = "put the former file back where the code reads it"
+        yield Drift("code", f"file {name}", before.get(name), after.get(name), advice)
+    if len(changed) > _NAMED:
+        more = (
+            f"{len(changed) - _NAMED} more of them are not the same; `dfx show` has those of then"
+        )
+        yield Drift("code", "other files", f"{len(before)}", f"{len(after)}", more)
+    old, new = then.get("submodules", {}), now.get("submodules", {})
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            advice = "git submodule update --init, and there the revision of then"
+            yield Drift("code", f"submodule {name}", old.get(name), new.get(name), advice)
+
+
+def _name_left_out(code: Mapping[str, Any]) -> dict[str, str]:
+    """Digests by path; of what is not read, lest it holds secrets, the size."""
+    return {
+        each["path"]: each["sha256"] or f"{each['bytes']:,} bytes, not read"
+        for each in code.get("untracked", [])
+    }
+
+
+def _build_stash(top: Path, apart_from: Sequence[Path]) -> str:
+    """A command that sets all changes aside, but never a home or data: they may not be ignored."""
+    inside = [
+        path.relative_to(top).as_posix()
+        for folder in apart_from
+        for path in locate_folder(folder)
+        if path != top and path.is_relative_to(top)
+    ]
+    apart = [f":(exclude,literal){path}" for path in dict.fromkeys(inside)]
+    words = ["git", *_in(top), "stash", "push", "--include-untracked"]
+    return shlex.join([*words, "--", ".", *apart])
+
+
+def _in(top: Path) -> list[str]:
+    """What makes git work on the whole checkout, where it would only see the folder it is in."""
+    return [] if os.path.realpath(Path.cwd()) == str(top) else ["-C", str(top)]
+
+
+def _explain_patch(then: Mapping[str, Any], home: Path, top: Path, stash: str | None) -> str:
+    """How to have the changes of then, in a checkout of their revision."""
     digest = then["patch"]
     if digest is None:
-        return "there were none: git stash --include-untracked"
+        return f"there were none: {stash}" if stash else "there were none"
     file = locate_patch(home, digest)
     if file.is_file():
-        text = f"gunzip -c {shlex.quote(str(file))} | git apply"
+        apply = shlex.join(["git", *_in(top), "apply"])
+        text = f"gunzip -c {shlex.quote(str(file))} | {apply}"
+        text = f"{stash} && {text}" if stash else text
         return text + (", but for the secrets in it, which are ***" if then.get("redacted") else "")
     size = then.get("patch_bytes", 0)
     if size > PATCH_LIMIT:

@@ -57,7 +57,7 @@ def open_store(home: Path, *, create: bool) -> RunStore:
     """
     if create:
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            _make_home(home)
         except OSError as error:
             raise StoreError(
                 f"the home {home} cannot be made: {error.strerror or error}",
@@ -65,6 +65,16 @@ def open_store(home: Path, *, create: bool) -> RunStore:
             ) from None
         require_writable(home)
     return RunStore.open(home, url=_database_url(), create=create)
+
+
+def _make_home(home: Path) -> None:
+    """Makes a home, and git blind to it: nothing in it is code, and a stash would take it away."""
+    if home.is_dir() and any(home.iterdir()):
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    if os.access(home, os.W_OK):
+        # Another first start may have been quicker; it writes the same.
+        (home / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def require_writable(home: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import re
 import zlib
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,6 +17,9 @@ from dfx.records.differences import PatchedFile
 
 _COMPARED_LINES = 20_000
 """Of both sides together; comparing more line by line would take minutes."""
+
+_ESCAPES = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
+"""What git writes for a control character; any other is itself."""
 
 
 def find_patch(home: Path, digest: str) -> str | None:
@@ -96,13 +100,31 @@ def _split(patch: str) -> dict[str, list[str]]:
 def _path(part: Sequence[str]) -> str:
     """The file that a part is about, by its new name where it has one."""
     head = part[: next((i for i, line in enumerate(part) if line.startswith("@@")), len(part))]
-    for prefix in ("+++ b/", "rename to ", "--- a/"):
+    for mark, folder in (("+++ ", "b/"), ("rename to ", ""), ("--- ", "a/")):
         for line in head:
-            if line.startswith(prefix):
-                return line.removeprefix(prefix).rstrip("\t")
+            name = _unquote(line.removeprefix(mark).rstrip("\t"))
+            if line.startswith(mark) and name.startswith(folder):
+                return name.removeprefix(folder)
     # Only the head line names it, twice: of a binary or an empty file, or one of another mode.
     names = part[0].removeprefix("diff --git ")
-    return names[len(names) // 2 + 1 :].removeprefix("b/")
+    return _unquote(names[len(names) // 2 + 1 :]).removeprefix("b/")
+
+
+def _unquote(name: str) -> str:
+    r"""A file's name as it is, where git has quoted it for what is in it.
+
+    >>> _unquote(r'"b/fi le \303\251\t.py"'), _unquote("b/a.py")
+    ('b/fi le é\t.py', 'b/a.py')
+    """
+    if len(name) < 2 or not name.startswith('"') or not name.endswith('"'):
+        return name
+
+    def byte(found: re.Match[bytes]) -> bytes:
+        code = found[1]
+        return bytes([int(code, 8) if code.isdigit() else _ESCAPES.get(code[0], code[0])])
+
+    raw = re.sub(rb"\\([0-7]{3}|.)", byte, name[1:-1].encode("utf-8", "surrogateescape"))
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def _count(part: Sequence[str] | None) -> tuple[int, int] | None:

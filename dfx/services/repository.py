@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfx.services.redaction import may_hold_secrets, redact
+from dfx.services.redaction import is_code, may_hold_secrets, redact
 
 PATCH_LIMIT = 20_000_000
 """Bytes; a larger patch is named by its digest and not kept."""
@@ -35,6 +36,10 @@ _DIFF = (
 )
 
 
+_MODULES = "--ignore-submodules=dirty"
+_CHANGED = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", _MODULES)
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """The state of a repository.
@@ -43,14 +48,17 @@ class Code:
         described: Plain values for the record: `revision`, `branch` (None where the head is
             detached) and `patch` (digest of what is not committed, None where all is). Where there
             is something to say, also `patch_bytes`, `redacted` (what looked like a secret was taken
-            out of it), `untracked` (path, bytes and digest of files that the patch leaves out),
+            out of it), `untracked` (path, bytes and digest of changed files that the patch leaves
+            out: untracked ones, and of the tracked ones those that may hold secrets),
             `untracked_more` (how many more there are), `submodules` (path and revision; `+` after
             it where it is not what is committed) and `problem` (why git cannot say).
         patch: What `patch` is the digest of; empty where there is none.
+        top: The folder of the checkout; None where git cannot say.
     """
 
     described: dict[str, Any]
     patch: bytes
+    top: Path | None = None
 
 
 def read_code(folder: Path, *, apart_from: Sequence[Path] = ()) -> Code | None:
@@ -65,16 +73,22 @@ def read_code(folder: Path, *, apart_from: Sequence[Path] = ()) -> Code | None:
     root, problem = _git(folder, "rev-parse", "--show-toplevel")
     if root is None:
         return Code(_describe(problem=problem), b"")
-    top = Path(os.fsdecode(root.rstrip(b"\n")))
+    top = Path(os.path.realpath(os.fsdecode(root.removesuffix(b"\n"))))
     revision, _ = _git(top, "rev-parse", "--verify", "--quiet", "HEAD")
     branch, _ = _git(top, "symbolic-ref", "--quiet", "--short", "HEAD")
     # Before the first commit everything is a change to nothing; this is git's name for that.
     base = "HEAD" if revision else _text(_git(top, "hash-object", "-t", "tree", os.devnull)[0])
-    tracked, problem = _git(top, *_DIFF, "--ignore-submodules=dirty", base or "HEAD", "--")
-    added, left_out, more = _read_untracked(top, [path.absolute() for path in apart_from])
+    changed, problem = _git(top, *_CHANGED, base or "HEAD", "--")
+    secret = [name for name in _split(changed) if may_hold_secrets(name)]
+    tracked = None
+    if changed is not None:
+        apart = [f":(exclude,literal){name}" for name in secret]
+        tracked, problem = _git(top, *_DIFF, _MODULES, base or "HEAD", "--", ".", *apart)
+    data = [path for each in apart_from for path in locate_folder(each)]
+    added, left_out, more = _read_untracked(top, data, secret)
     raw = (tracked or b"") + added
     # What is not kept need not be gone through either, which takes a second per ten megabytes.
-    patch = raw if len(raw) > PATCH_LIMIT else _redact_bytes(raw)
+    patch = raw if len(raw) > PATCH_LIMIT else _redact_patch(raw)
     described = _describe(
         revision=_text(revision),
         branch=_text(branch),
@@ -86,12 +100,20 @@ def read_code(folder: Path, *, apart_from: Sequence[Path] = ()) -> Code | None:
         submodules=_read_submodules(top),
         problem=problem if tracked is None else None,
     )
-    return Code(described, patch)
+    return Code(described, patch, top)
 
 
 def locate_patch(home: Path, digest: str) -> Path:
     """Where the patch of a digest is, if it was kept."""
     return home / ".patches" / f"{digest.removeprefix('sha256:')}.patch.gz"
+
+
+def locate_folder(folder: Path) -> tuple[Path, Path]:
+    """A folder as git names it, which follows no link, and what it is in truth."""
+    real = Path(os.path.realpath(folder))
+    if folder.name in {"", ".."}:
+        return real, real
+    return Path(os.path.realpath(folder.parent), folder.name), real
 
 
 def _describe(**values: Any) -> dict[str, Any]:
@@ -106,19 +128,20 @@ def _is_in_repository(folder: Path) -> bool:
 
 
 def _read_untracked(
-    top: Path, apart_from: Sequence[Path]
+    top: Path, apart_from: Sequence[Path], secret: Sequence[str]
 ) -> tuple[bytes, list[dict[str, Any]], int]:
     """Untracked files that are not ignored: a patch that adds them, the others, and how many more.
 
-    What is no text, large, or named as if it held secrets is not kept.
+    What is no text, large, or named as if it held secrets is not kept. Among the others are the
+    tracked files of those names that were changed.
     """
     listed, _ = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
-    names = sorted(os.fsdecode(name) for name in (listed or b"").split(b"\0") if name)
+    names = _split(listed)
     mine = [n for n in names if not any((top / n).is_relative_to(each) for each in apart_from)]
     patch, size, kept = b"", 0, 0
     left_out: list[dict[str, Any]] = []
     more, hashed = 0, 0
-    for name in mine:
+    for name in sorted([*mine, *secret]):
         data = None
         # To git, a dash alone is its stdin.
         may_keep = name != "-" and not may_hold_secrets(name)
@@ -176,9 +199,18 @@ def _read_submodules(top: Path) -> dict[str, str]:
     return found
 
 
-def _redact_bytes(data: bytes) -> bytes:
-    # What is not UTF-8 comes back as it was.
-    return redact(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+def _redact_patch(patch: bytes) -> bytes:
+    """A patch without what looks like a secret; what is not UTF-8 comes back as it was."""
+    parts: list[str] = []
+    for part in re.split(r"(?m)^(?=diff --git )", patch.decode("utf-8", "surrogateescape")):
+        name = part.partition("\n")[0].rstrip('"')
+        parts.append(redact(part, is_code=is_code(name)))
+    return "".join(parts).encode("utf-8", "surrogateescape")
+
+
+def _split(output: bytes | None) -> list[str]:
+    """File names as git ends them with `-z`."""
+    return [os.fsdecode(name) for name in (output or b"").split(b"\0") if name]
 
 
 def _text(output: bytes | None) -> str | None:
@@ -194,6 +226,7 @@ def _git(
         return None, "git is not installed"
     # It must neither take a lock, which could fail the person's own git, nor ask for a password.
     quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    quiet |= {"GIT_LITERAL_PATHSPECS": "0", "GIT_GLOB_PATHSPECS": "0", "GIT_ICASE_PATHSPECS": "0"}
     try:
         done = subprocess.run(
             [program, *arguments],

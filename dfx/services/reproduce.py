@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dfx.errors import DataError, NotFoundError
@@ -15,7 +16,7 @@ from dfx.services.configure import Configuration
 from dfx.services.drift import find_drift
 from dfx.services.home import find_home, open_store
 from dfx.services.references import resolve_run
-from dfx.services.rerun import build_commands, last_config, list_plans
+from dfx.services.rerun import NO_FILE, build_commands, last_config, list_plans
 from dfx.services.resume import resume_run
 from dfx.services.sameness import compare_outcomes
 from dfx.services.train import start_run
@@ -35,7 +36,12 @@ def plan_reproduction(reference: str, home: Path | None) -> Reproduction:
         NotFoundError: Where there is no such run.
     """
     detail, files, reason = _read(reference, home)
-    return _plan(detail, files or find_home(home), reason, home)
+    plan = _plan(detail, files or find_home(home), reason, home)
+    alone = (
+        f"--config {NO_FILE} is there so that no experiments/{detail.run.experiment}.toml is read:"
+        " the command says everything itself"
+    )
+    return replace(plan, notes=[alone, *plan.notes])
 
 
 def reproduce_run(reference: str, *, home: Path | None, anyway: bool, notify: Notify) -> Run:

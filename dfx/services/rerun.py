@@ -22,7 +22,7 @@ _FLAGS = {
 }
 """Short flags of `dfx run`, by key."""
 
-_NO_FILE = "/dev/null"
+NO_FILE = "/dev/null"
 """As `--config`, it keeps a file of the experiment's name from having a say."""
 
 
@@ -70,7 +70,7 @@ def build_commands(detail: RunDetail, *, home: Path | None) -> list[str]:
     folder = environment.get("folder")
     moves = file is not None and not Path(file).is_absolute() and folder is not None
     where = [] if home is None else ["--home", str(home.absolute() if moves else home)]
-    words = [*program, "run", "--name", run.experiment, "--config", _NO_FILE]
+    words = [*program, "run", "--name", run.experiment, "--config", NO_FILE]
     commands = [shlex.join([*words, *_list_options(config), *where])]
     if moves:
         commands[0] = f"cd {shlex.quote(str(folder))} && {commands[0]}"

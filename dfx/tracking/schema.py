@@ -31,7 +31,7 @@ from dfx.records import ProcessIdentity
 from dfx.tracking import engine as database
 from dfx.tracking.backup import back_up_beside
 from dfx.tracking.process import is_process_alive
-from dfx.tracking.tables import AttemptRow, Base
+from dfx.tracking.tables import AttemptRow, Base, RunRow
 
 REVISIONS = ("0001", "0002")
 """Every revision there has been, oldest first, as in `migrations/versions`."""
@@ -142,6 +142,8 @@ def upgrade(engine: Engine, *, here: ProcessIdentity) -> Path | None:
             if state.revision == HEAD:
                 return None
             refuse_newer(engine, state)
+            if not database.is_sqlite(engine):
+                _hold_still(session, state)
             _refuse_busy(session, engine, state, here)
             copy = None
             if database.is_sqlite(engine):
@@ -215,6 +217,17 @@ def refuse_newer(engine: Engine, state: State) -> None:
             f" this dfx {dfx.__version__} knows up to {HEAD}",
             hint="a newer dfx has written it; upgrade this one: pip install --upgrade dfx",
         )
+
+
+def _hold_still(session: Session, state: State) -> None:
+    """Waits for whoever is beginning an attempt, and lets nobody else begin one meanwhile.
+
+    An attempt is begun without the lock of `exclude_writers`, so it could begin unseen.
+    """
+    found = [row.__tablename__ for row in (RunRow, AttemptRow) if row.__tablename__ in state.tables]
+    if found:
+        # Weaker locks let others lock rows, and would end in a deadlock with them.
+        session.execute(text(f"LOCK TABLE {', '.join(found)} IN EXCLUSIVE MODE"))
 
 
 def _refuse_busy(session: Session, engine: Engine, state: State, here: ProcessIdentity) -> None:

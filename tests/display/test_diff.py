@@ -279,3 +279,39 @@ def test_rows_tell_what_differs_and_the_results(difference: RunDifference) -> No
     assert table[10]["difference"] == PATCH
     assert len(diff_rows(difference, patch=False)) == len(rows) - 1
     assert len(to_markdown(rows, DIFF_COLUMNS).splitlines()) == 2 + len(rows)
+
+
+def left_out(count: int, digest: str) -> list[dict[str, object]]:
+    return [
+        {"path": f"data {n}.bin", "bytes": 3000, "sha256": f"sha256:{digest * 32}"}
+        for n in range(count)
+    ]
+
+
+def test_files_beside_the_patch_have_a_line_each(
+    difference: RunDifference, render: Callable[[RenderableType, int], str]
+) -> None:
+    """Only those that differ, a few on the page, and all in cells that hold no JSON."""
+    secret = {"path": ".env", "bytes": 12, "sha256": None}
+    changes = (
+        Change(
+            "untracked", [*left_out(9, "80"), secret], [*left_out(1, "80"), *left_out(9, "77")[1:]]
+        ),
+        Change("submodules", {"lib": "12" * 20}, None),
+    )
+    d = replace(difference, code=replace(difference.code, changes=changes))
+    text = render(diff_page(d, patch=False), 80)
+    rows = csv.DictReader(io.StringIO(to_csv(diff_rows(d, patch=False), DIFF_COLUMNS)))
+    cells = {row["key"]: (row["a"], row["b"]) for row in rows if row["section"] == "code"}
+
+    assert "  untracked .env        12 B, not read        none\n" in text
+    assert "  untracked data 1.bin  3.0 kB, sha256:8080…  3.0 kB, sha256:7777…\n" in text
+    assert "data 0.bin" not in text
+    assert "data 5.bin" not in text
+    assert "  and 4 more untracked files: see --format json\n" in text
+    assert "  submodules lib        121212121212" in text
+    assert "{" not in text
+    assert len(cells) == 10
+    assert cells["untracked .env"] == ("12 bytes", "")
+    assert cells["untracked data 8.bin"] == ("sha256:" + "80" * 32, "sha256:" + "77" * 32)
+    assert cells["submodules lib"] == ("12" * 20, "")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -42,12 +44,41 @@ def test_page_looks_as_kept(
     golden: Callable[[str, str], None],
     width: int,
 ) -> None:
-    """Commands run over the edge, so that they can be copied whole."""
+    """What is advised runs over the edge, so that it can be copied whole."""
     text = render(reproduction_page(REPRODUCTION), width)
 
-    assert f"  {COMMAND}\n" in text
+    assert (f"  {COMMAND}\n" in text) == (width == 140)
     assert f"git checkout {REVISION}\n" in text
     golden(f"reproduce-{width}", text)
+
+
+@pytest.mark.parametrize("width", [45, 80, 1000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dfx", "run", "--no-pretrained", "--data", '/my data/it\'s "here"', "--seed", "7"],
+        ["torchrun", "--nproc-per-node=2", "-m", "dfx", "run", "--lr=-1", *["--set", "a=b"] * 30],
+    ],
+)
+def test_long_command_can_be_pasted_as_it_stands(
+    render: Callable[[RenderableType, int], str], words: list[str], width: int
+) -> None:
+    """The shell reads the same words from however many lines."""
+    page = reproduction_page(
+        replace(REPRODUCTION, commands=[shlex.join(words)], notes=[], drift=[])
+    )
+    text = render(page, width).partition("\n")[2].partition("\n\n")[0]
+    pasted = subprocess.run(
+        ["bash", "-c", f"{words[0]}() {{ printf '%s\\0' {words[0]} \"$@\"; }}\n{text}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert pasted.stdout.split("\0")[:-1] == words
+    assert max(map(len, text.splitlines())) <= width
+    assert (" \\\n" in text) == (len(shlex.join(words)) + 2 > width)
+    assert "--set \\" not in text
 
 
 def test_topic_goes_first_on_a_narrow_terminal(

@@ -69,6 +69,10 @@ def test_an_attempt_says_what_was_new_with_it(
         ({}, "attempt 2 with data.workers=2 (was 4)\n"),
         ({"code": {**code, "revision": "4567"}}, "code.revision=4567 (was 0123abcd)\n"),
         ({"code": {**code, "patch": "sha256:" + "ab" * 32}}, "code.patch=sha256:abababababab…"),
+        (
+            {"code": {**code, "untracked": [{"path": "a b.bin", "bytes": 9, "sha256": None}]}},
+            "; code.untracked a b.bin=9 B, not read (was none)",
+        ),
         ({"packages": {**packages, "timm": "1.1"}}, "; packages.timm=1.1 (was 1.0.9)\n"),
         ({"cuda": "12.8"}, "; cuda=12.8 (was none)\n"),
         ({"command": ["dfx", "resume"]}, "attempt 2 with data.workers=2 (was 4)\n"),
@@ -178,3 +182,17 @@ def test_an_attempt_that_has_not_ended_stands_as_its_run_does(
     (line,) = [line for line in text.splitlines() if line.startswith("  1  2026")]
 
     assert line.split()[-5:] == [status.value, "0", "4711", "on", "atelier"]
+
+
+def test_files_beside_the_patch_have_a_line_each(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    """A few of them, with sizes and the beginnings of their digests."""
+    files = [{"path": f"{n}\n.bin", "bytes": 3000, "sha256": "sha256:805ca1"} for n in range(45)]
+    attempt = replace(detail.attempts[0], environment={"code": {"untracked": files}})
+    text = render(run_page(replace(detail, attempts=(attempt,)), FOLDER), 80)
+
+    assert "  code.untracked  0\\n.bin (3.0 kB, sha256:805c…)\n" in text
+    assert f"\n{' ' * 18}4\\n.bin (3.0 kB, sha256:805c…)\n" in text
+    assert f"\n{' ' * 18}45 files: see --format json\n" in text
+    assert "5\\n.bin" not in text

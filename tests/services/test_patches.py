@@ -77,7 +77,9 @@ def test_what_both_have_is_shown_as_a_difference(changed: Change) -> None:
     ("contents", "expected"),
     [
         ({"old.py": None}, PatchedFile("old.py", (0, 9), None)),
-        ({"new/ü é.py": b"a\nb\n"}, None),
+        ({"new/ü é.py": b"a\nb\n"}, PatchedFile("new/ü é.py", (2, 0), None)),
+        ({'"é"': b""}, PatchedFile('"é"', (0, 0), None)),
+        ({"é\t1.bin": b"\0"}, PatchedFile("é\t1.bin", (0, 0), None)),
         ({"b.bin": b"\0\3"}, PatchedFile("b.bin", (0, 0), None)),
         ({"empty file": b""}, PatchedFile("empty file", (0, 0), None)),
         ({"old.py": None, "moved.py": b"x\n" * 9}, PatchedFile("moved.py", (0, 0), None)),
@@ -86,14 +88,23 @@ def test_what_both_have_is_shown_as_a_difference(changed: Change) -> None:
             PatchedFile("odd.py", (4, 0), None),
         ),
     ],
-    ids=["removed", "not ascii", "binary", "empty", "renamed", "looks like a patch"],
+    ids=[
+        "removed",
+        "not ascii",
+        "quotes",
+        "tab",
+        "binary",
+        "empty",
+        "renamed",
+        "looks like a patch",
+    ],
 )
 def test_every_kind_of_change_has_its_file(
-    changed: Change, contents: dict[str, bytes | None], expected: PatchedFile | None
+    changed: Change, contents: dict[str, bytes | None], expected: PatchedFile
 ) -> None:
     (file,), text = compare_patches(changed(contents), "", NAMES)
 
-    assert expected is None or expected == file
+    assert expected == file
     assert file.path in text
     assert file.b is None
 

@@ -213,3 +213,61 @@ def test_secrets_are_taken_out_of_the_patch(top: Path) -> None:
     assert b"abcdefgh" not in code.patch
     assert b'+TOKEN = "***"\n+x = 1\n' in code.patch
     assert code.described["redacted"] is True
+
+
+def test_tracked_file_that_holds_secrets_is_named_only(top: Path) -> None:
+    """Staged, changed or removed; in the patch is all the rest."""
+    for name in (".pgpass", "a.py", "[x].env", "gone.pem"):
+        (top / name).write_text("old")
+    commit(top)
+    (top / ".pgpass").write_text("db:5432:prod:me:Tr0ub4dor")
+    (top / "a.py").write_text("x = 1\n")
+    (top / "x.env").write_text("DOOR=Tr0ub4dor")
+    (top / "[x].env").write_text("DOOR=Tr0ub4dor")
+    (top / "gone.pem").unlink()
+    git(top, "add", "-A")
+    (top / "sub").mkdir()
+    code = read_code(top / "sub")
+
+    assert code is not None
+    assert b"Tr0ub4dor" not in code.patch
+    assert code.patch.count(b"diff --git") == 1
+    assert b"+x = 1" in code.patch
+    assert [(each["path"], each["sha256"]) for each in code.described["untracked"]] == [
+        (name, None) for name in (".pgpass", "[x].env", "gone.pem", "x.env")
+    ]
+
+
+def test_settings_are_gone_through_more_strictly_than_code(top: Path) -> None:
+    for name in ("a.yaml", "a.py"):
+        (top / name).write_text("password: correct-horse-battery\n")
+    code = read_code(top)
+
+    assert code is not None
+    assert code.patch.count(b"+password: correct-horse-battery") == 1
+    assert code.patch.count(b"+password: ***") == 1
+
+
+@pytest.mark.parametrize("way", ["project/sub/../runs", "project/link", "linked/runs"])
+def test_data_is_no_code_however_it_is_named(top: Path, tmp_path: Path, way: str) -> None:
+    """By way of a folder above, or of a link to it or to the checkout."""
+    (top / "sub").mkdir()
+    (top / "runs").mkdir()
+    (top / "runs" / "log.csv").write_text("1")
+    (top / "runs" / "dfx.db").write_bytes(b"\0")
+    (top / "link").symlink_to(top / "runs")
+    (top / ".git" / "info" / "exclude").write_text("link\n")
+    (tmp_path / "linked").symlink_to(top)
+    code = read_code(top / "sub", apart_from=[tmp_path / way])
+
+    assert code is not None
+    assert (code.patch, code.described.get("untracked")) == (b"", None)
+
+
+def test_link_to_the_data_is_no_code(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    (top / "faces").symlink_to(tmp_path / "faces")
+    code = read_code(top, apart_from=[top / "faces"])
+
+    assert code is not None
+    assert (code.patch, code.described.get("untracked")) == (b"", None)

@@ -19,7 +19,7 @@ from tracking_samples import Place, begin_run, continue_run, gone, list_names, r
 
 from dfx.errors import NotFoundError, SchemaError, StoreError
 from dfx.records import Status
-from dfx.tracking import schema
+from dfx.tracking import changes, queries, schema
 from dfx.tracking.engine import open_engine, writing
 from dfx.tracking.process import this_process
 from dfx.tracking.schema import HEAD, find_state, upgrade
@@ -307,6 +307,44 @@ def test_server_is_upgraded_when_asked(
     assert copy is None
     with RunStore.open(tmp_path, url=url, create=False) as store:
         assert store.get_run(run.id).status is Status.LOST
+
+
+def test_attempt_that_begins_meanwhile_stops_the_upgrade_of_a_server(
+    make_database: Callable[[], str], later: Callable[[str], None], tmp_path: Path
+) -> None:
+    """It is waited for, although none of its rows can be seen yet, and then nothing is changed."""
+    url = make_database()
+    refused: list[SchemaError] = []
+
+    def upgrade_it() -> None:
+        try:
+            upgrade(open_engine(tmp_path, url=url), here=this_process())
+        except SchemaError as error:
+            refused.append(error)
+
+    upgrading = threading.Thread(target=upgrade_it)
+    with RunStore.open(tmp_path, url=url, create=True) as store:
+        run, attempt = begin_run(store)
+        store.finish_attempt(attempt.id, status=Status.INTERRUPTED, message=None)
+        later(STEP)
+        with writing(store._engine) as session:
+            row = queries.get_run_row(session, run.id, lock=True)
+            changes.add_attempt(
+                session, row, process=this_process(), settings={}, environment={}, start_step=0
+            )
+            session.flush()
+            upgrading.start()
+            waiting = text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+            )
+            while upgrading.is_alive() and not session.scalar(waiting):
+                session.execute(text("SELECT pg_stat_clear_snapshot()"))
+        upgrading.join()
+        state = find_state(store._engine)
+
+    assert [f"process {os.getpid()}" in str(each) for each in refused] == [True]
+    assert state.revision == "0002"
 
 
 def test_first_starts_at_one_moment_make_one_store(place: Place) -> None:
