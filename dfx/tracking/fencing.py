@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from dfx.errors import AttemptSuperseded, NotFoundError, RunBusy
 from dfx.records import ProcessIdentity, Status
 from dfx.tracking import mapping, queries
+from dfx.tracking.engine import clock
 from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, RunRow
 
@@ -38,6 +39,8 @@ def hold(session: Session, attempt_id: int, *, lock: bool = True) -> tuple[RunRo
         raise NotFoundError(f"there is no attempt {attempt_id}: its run was removed")
     attempt = session.get_one(AttemptRow, attempt_id)
     if attempt.outcome is None:
+        if lock:  # whoever writes is there: a heartbeat of its own need not have been due yet
+            attempt.heartbeat_at = clock(session)
         return run, attempt
     name = queries.get_run_name(session, run)
     successor = session.scalar(

@@ -178,8 +178,7 @@ class RunStore(RunCurator):
             AttemptSuperseded: As for every write.
         """
         with database.writing(self._engine) as session:
-            _, attempt = fencing.hold(session, attempt_id)
-            attempt.heartbeat_at = database.clock(session)
+            fencing.hold(session, attempt_id)
 
     def check_attempt(self, attempt_id: int) -> None:
         """Accepts an attempt that may still write; to be asked before a file is written.

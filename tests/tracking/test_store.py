@@ -11,6 +11,7 @@ import pytest
 from tracking_samples import (
     begin_run,
     continue_run,
+    gone,
     make_epoch,
     make_evaluation,
     record_epoch,
@@ -178,3 +179,15 @@ def test_numbers_of_removed_runs_never_come_back(store: RunStore) -> None:
     again, _ = begin_run(store)
 
     assert (again.id, again.number) == (run.id + 1, run.number + 1)
+
+
+def test_every_write_is_a_sign_of_life(store: RunStore) -> None:
+    """A run that is killed before its first heartbeat has lasted until its last epoch."""
+    run, attempt = begin_run(store, process=gone())
+    record_epoch(store, attempt, 1)
+    later = store.get_detail(run.id).attempts[0]
+
+    assert later.heartbeat_at > attempt.heartbeat_at
+    assert store.get_run(run.id).seconds == pytest.approx(
+        (later.heartbeat_at - later.started_at).total_seconds(), abs=0.001
+    )
