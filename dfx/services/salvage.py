@@ -23,6 +23,7 @@ from dfx.models.weights import Weights, load_weights
 from dfx.records import CheckpointFile, EpochRecord, Evaluation, Status
 from dfx.records.condition import FoundAttempt, FoundRun, Observation
 from dfx.services.configure import check_name
+from dfx.services.patches import find_patch
 from dfx.services.run_files import CHECKPOINT_NAME
 from dfx.services.scores import score_again
 from dfx.services.testimony import (
@@ -201,7 +202,7 @@ class Salvage:
         gaps = []
         status, message = _find_outcome(witness)
         evaluations, lost = self._find_evaluations(witness)
-        gaps += lost
+        gaps += [*lost, *self._find_lost_patches(witness)]
         best = [file.epoch for file, _ in checkpoints if file.kind == "best"]
         best_epoch = witness.selection.best_epoch
         if best_epoch not in best and best_epoch is not None:
@@ -243,6 +244,12 @@ class Salvage:
             gaps=tuple(gaps),
         )
 
+    def _find_lost_patches(self, witness: _Witness) -> Iterator[str]:
+        for number, attempt in sorted(witness.attempts.items()):
+            digest = (attempt.environment.get("code") or {}).get("patch")
+            if digest and find_patch(self._home, digest) is None:
+                yield f"the uncommitted changes of attempt {number}: no whole patch is there"
+
     def _find_evaluations(self, witness: _Witness) -> tuple[list[Evaluation], list[str]]:
         """Those that the witness tells of, or else those whose scores are there.
 
@@ -254,8 +261,8 @@ class Salvage:
             kept = [self._without_lost_scores(each) for each in told]
             pairs = zip(told, kept, strict=True)
             lost = [str(t.epoch) for t, k in pairs if t.predictions and not k.predictions]
-            epochs = ", ".join(lost)
-            return kept, [f"the predictions of epoch {epochs}: no file is there"] if lost else []
+            where = f"epoch{'s' if len(lost) > 1 else ''} {', '.join(lost)}"
+            return kept, [f"the predictions of {where}: no file is there"] if lost else []
         found = []
         digest = next((s.digest for s in read_splits(witness.about) if s.split == "val"), "")
         for record in witness.epochs:

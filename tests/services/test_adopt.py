@@ -201,7 +201,12 @@ def test_file_that_is_pruned_while_it_is_read_is_passed_over(
 
 
 def test_what_is_lost_is_told(home: Path) -> None:
-    """Predictions that are gone, and a name that no file knows."""
+    """Predictions and a patch that are gone, and a name that no file knows."""
+    environment = {"code": {"revision": "0" * 40, "patch": "sha256:" + "a" * 64}}
+    rewrite(
+        list_lasts(home)[-1],
+        lambda content: content["about"]["attempts"][0].update(environment=environment),
+    )
     lost = sorted((home / RUN).glob("val-*.csv"))
     for path in lost:
         path.unlink()
@@ -212,7 +217,9 @@ def test_what_is_lost_is_told(home: Path) -> None:
 
     assert len(lost) == len(evaluations) > 0
     assert {each.predictions for each in evaluations} == {None}
-    assert f"the predictions of epoch {epochs}: no file is there" in run.gaps
+    word = "epoch" if len(lost) == 1 else "epochs"
+    assert f"the predictions of {word} {epochs}: no file is there" in run.gaps
+    assert "the uncommitted changes of attempt 1: no whole patch is there" in run.gaps
     assert any("dfx rename" in gap for gap in run.gaps)
 
 
