@@ -34,7 +34,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
-from dfx.services.run_files import CHECKPOINT_NAME, RUN_MARK, read_mark
+from dfx.services.run_files import CHECKPOINT_NAME, LOG_NAME, RUN_MARK, read_mark
 from dfx.services.testimony import testify, to_plain
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
@@ -76,8 +76,9 @@ class Keeper:
         remove_drafts(folder)
         remove_drafts(folder / "checkpoints")
         self._prune()
-        if folder.is_dir():
-            write_log(folder, self.store.get_detail(self.run.id).epochs)
+        epochs = self.store.get_detail(self.run.id).epochs
+        if epochs or (folder / LOG_NAME).exists():
+            write_log(folder, epochs)
 
     def keep_snapshot(self, state: TrainingState) -> None:
         """Writes the state down in the middle of an epoch."""
@@ -319,7 +320,7 @@ def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(to_plain(asdict(epoch)) for epoch in epochs)
-    write_durably(folder / "log.csv", buffer.getvalue().encode())
+    write_durably(folder / LOG_NAME, buffer.getvalue().encode())
 
 
 def write_manifest(home: Path, index: SplitIndex) -> None:

@@ -83,8 +83,8 @@ def resume_run(
         listed = list_data(machine.config)
         for summary in run.data:
             _check_same_data(run, summary, listed[summary.split])
-        good = find_good_checkpoint(store, folder, run, notify)
         _warn_of_forgotten(store, folder, run, notify)
+        good = find_good_checkpoint(store, folder, run, notify)
         network = _rebuild(run, machine.config, has_checkpoint=good is not None)
         images = team.largest_share(machine.config.data.batch_size)
         machine = prepare_network(machine, network.module, notify, images=images)

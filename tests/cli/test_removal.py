@@ -14,8 +14,29 @@ import pytest
 
 from .conftest import Command
 from .test_bad_input import check
-from .test_resume import LONG, start, wait_for_epoch
 from .test_run import TINY, read_csv
+
+WORKER = """
+import sys
+from pathlib import Path
+from dfx.tracking.process import this_process
+from dfx.tracking.store import RunStore
+
+home = Path(sys.argv[1])
+with RunStore.open(home, create=False) as store:
+    [before] = store.get_detail(1).attempts
+    store.begin_attempt(
+        1,
+        process=this_process(),
+        settings=before.settings,
+        environment=before.environment,
+        start_step=before.start_step,
+    )
+    (home / "trained/1/.log.csv.0a1b2c3d.draft").touch()
+    print("at work", flush=True)
+    sys.stdin.read()
+"""
+"""A process that works on `trained/1`, and writes something just now."""
 
 
 @pytest.fixture
@@ -106,31 +127,31 @@ def test_record_is_removed_and_files_are_kept(runs: Path, dfx: Command) -> None:
     assert dfx("compare", "-f", "json").json() == {"runs": []}
 
 
-def test_run_at_work_is_neither_removed_nor_renamed_nor_tidied(
-    folder: Path, faces: Path, dfx: Command
-) -> None:
+def test_run_at_work_is_neither_removed_nor_renamed_nor_tidied(runs: Path, dfx: Command) -> None:
     """Killed, it is tidied and goes on as if nothing had been."""
-    process = start(folder, "run", "--name", "one", "--data", faces, *TINY, *LONG)
-    try:
-        wait_for_epoch(process, 1)
-        removal = dfx("rm", "one/1", "--yes")
-        renaming = dfx("rename", "one", "two")
-        moving = dfx("rename", "one/1", "two")
-        tidying = dfx("gc", "--yes", "--format", "json").json()
-    finally:
-        process.kill()
-        process.communicate()
-    finished = dfx("show", "one/1", "-f", "json").json()["epochs"]
-    dfx("gc", "--yes")
-    resumed = dfx("resume", "one/1", "--epochs", len(finished) + 1)
-    log = read_csv(folder / "runs" / "one" / "1" / "log.csv")
+    command = [sys.executable, "-c", WORKER, str(runs)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as worker:
+        try:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "at work\n"
+            removal = dfx("rm", "trained/1", "--yes")
+            renaming = dfx("rename", "trained", "two")
+            moving = dfx("rename", "trained/1", "two")
+            tidying = dfx("gc", "--yes", "--format", "json").json()
+        finally:
+            worker.kill()
+    tidied = dfx("gc", "--yes", "--format", "json").json()
+    resumed = dfx("resume", "trained/1", "--epochs", 3)
+    log = read_csv(runs / "trained" / "1" / "log.csv")
 
-    check(removal, 4, "one/1 is being worked on by process", "nothing was removed")
-    check(renaming, 4, "a process is working on one/1")
-    check(moving, 4, "a process is working on one/1")
-    assert (tidying["items"], [one["path"] for one in tidying["skipped"]]) == ([], ["one/1"])
+    check(removal, 4, "trained/1 is being worked on by process", "nothing was removed")
+    check(renaming, 4, "a process is working on trained/1")
+    check(moving, 4, "a process is working on trained/1")
+    assert (tidying["items"], [one["path"] for one in tidying["skipped"]]) == ([], ["trained/1"])
+    assert [item["kind"] for item in tidied["items"]] == ["draft"]
     assert resumed.code == 0, resumed.stderr
-    assert [int(row["epoch"]) for row in log] == list(range(1, len(finished) + 2))
+    assert [row["epoch"] for row in log] == ["1", "2", "3"]
 
 
 def test_leftovers_are_shown_in_every_format(runs: Path, dfx: Command) -> None:

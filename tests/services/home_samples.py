@@ -21,6 +21,8 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
+from dfx.records.inventory import Leftover, Leftovers, Swept
+from dfx.services.cleanup import find_leftovers, remove_leftovers
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
 
@@ -134,3 +136,18 @@ def list_files(folder: Path) -> set[str]:
         for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith((".db", ".db-wal", ".db-shm"))
     }
+
+
+def look(home: Path, *, unknown: bool = False, backups: bool = False) -> Leftovers:
+    """What is found in a home."""
+    return find_leftovers(home, unknown=unknown, backups=backups)
+
+
+def sweep(home: Path, found: Leftovers, *, unknown: bool = False, backups: bool = False) -> Swept:
+    """Removes what was found."""
+    return remove_leftovers(found, home, unknown=unknown, backups=backups)
+
+
+def paths(items: tuple[Leftover, ...]) -> set[str]:
+    """Where leftovers are."""
+    return {item.path for item in items}
