@@ -112,7 +112,7 @@ def test_no_byte_ends_in_a_traceback(sqlite_place: Place) -> None:
     chance = random.Random(4)
     used = [i for i in range(100, len(whole)) if whole[i]]
     overlooked, failures = [], 0
-    for position in chance.sample(used, 40):
+    for position in chance.sample(used, 25):
         content = bytearray(whole)
         content[position] ^= chance.randrange(1, 256)
         for file in sqlite_place.home.iterdir():
