@@ -50,7 +50,7 @@ def check_store(
     with open_database(folder) as engine:
         state = require_ours(engine, folder)
         schema.refuse_newer(engine, state)
-        runs, findings = inspect_store(engine)
+        runs, findings = inspect_store(engine, state)
         findings = [*check_revision(engine, state), *findings]
         check = _FileCheck(engine, folder, notify)
         if files:

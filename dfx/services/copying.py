@@ -19,7 +19,7 @@ from dfx.digests import copy_file
 from dfx.errors import OUT_OF_SPACE, ConfigError, NoSpaceLeft, StoreError
 from dfx.messages import Counting, Message
 from dfx.records.condition import BackupReport, RecordedFile, RecordedRun
-from dfx.services.home import find_home, open_database
+from dfx.services.home import find_home, make_home, open_database
 from dfx.services.run_files import LOG_NAME, RUN_MARK
 from dfx.tracking import engine as database
 from dfx.tracking.backup import back_up, back_up_beside, check_copy, end_attempts, sync
@@ -84,7 +84,7 @@ def back_up_home(home: Path | None, target: Path, notify: Notify) -> BackupRepor
         _check_target(folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.unfinished")
-        draft.mkdir()
+        make_home(draft)
         try:
             copy = _HomeCopy(source, folder, draft, notify)
             report = copy.make(target)

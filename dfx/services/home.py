@@ -57,7 +57,7 @@ def open_store(home: Path, *, create: bool) -> RunStore:
     """
     if create:
         try:
-            _make_home(home)
+            make_home(home)
         except OSError as error:
             raise StoreError(
                 f"the home {home} cannot be made: {error.strerror or error}",
@@ -67,7 +67,7 @@ def open_store(home: Path, *, create: bool) -> RunStore:
     return RunStore.open(home, url=_database_url(), create=create)
 
 
-def _make_home(home: Path) -> None:
+def make_home(home: Path) -> None:
     """Makes a home, and git blind to it: nothing in it is code, and a stash would take it away."""
     if home.is_dir() and any(home.iterdir()):
         return

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, make_url
 from sqlalchemy import select as sql_select
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, OperationalError
 from sqlalchemy.orm import Session
 
 from dfx.errors import ConfigError, NoSpaceLeft, StoreError
@@ -71,6 +71,10 @@ _SQLITE_FAILURES = {
     ),
 }
 """Message and hint by the first two words of SQLite's error name."""
+
+_GARBLED = ("no such column", "malformed JSON", "foreign key mismatch", "Could not decode")
+"""How SQLite or the driver begins where a schema or a value has changed behind its back. There is
+no name of its own for it."""
 
 _FREE = "free some space, then `dfx resume`; what was recorded stands"
 _MAY_MEAN_FULL = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
@@ -243,7 +247,7 @@ def reading(engine: Engine) -> Iterator[Session]:
     """
     if not is_sqlite(engine):
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with translated(engine), Session(engine) as session, session.begin():
+    with translated(engine), understood(engine), Session(engine) as session, session.begin():
         yield session
 
 
@@ -278,6 +282,23 @@ def clock(session: Session) -> datetime:
 
 
 @contextmanager
+def understood(engine: Engine) -> Iterator[None]:
+    """Turns what makes no sense when it is read into `StoreError`: nothing of it was written by us.
+
+    One changed byte in a file may leave a database that SQLite finds nothing wrong with, and a time
+    that is none, a status that there is not, or a run without an experiment.
+
+    Raises:
+        StoreError: Saying that the database is damaged.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, NoResultFound) as error:
+        reason = f"what it holds makes no sense, {type(error).__name__}: {error}"
+        raise damaged(describe(engine), reason) from error
+
+
+@contextmanager
 def translated(engine: Engine) -> Iterator[None]:
     """Turns a driver's failures that a user can mend into `StoreError`; bugs stay as they are."""
     try:
@@ -289,6 +310,10 @@ def translated(engine: Engine) -> Iterator[None]:
         if found is None:
             raise
         raise found from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        # While a row was read, whatever for; none of ours are made in a transaction.
+        reason = f"what it holds makes no sense, {type(error).__name__}: {error}"
+        raise damaged(describe(engine), reason) from error
     except sqlite3.Error as error:  # from a connection's preparation, which SQLAlchemy does not see
         found = _explain(error, describe(engine), operational=True)
         if found is None:
@@ -324,10 +349,18 @@ def _explain_sqlite(error: sqlite3.Error, where: str) -> StoreError | None:
             hint=f"copy it together with {Path(where).name}-wal to a folder that can be written,"
             " and name that one with --home",
         )
+    if str(error).startswith(_GARBLED):
+        name = "SQLITE_CORRUPT"
     if name not in _SQLITE_FAILURES:
         return None
     message, hint = _SQLITE_FAILURES[name]
     return StoreError(message.format(where=where, reason=error), hint=hint)
+
+
+def damaged(where: str, reason: str) -> StoreError:
+    """What is said of a database that is not as it was written."""
+    message, hint = _SQLITE_FAILURES["SQLITE_CORRUPT"]
+    return StoreError(message.format(where=where, reason=reason), hint=hint)
 
 
 def _is_full(path: str) -> bool:

@@ -7,20 +7,23 @@ there is not looked at here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Engine, Row, inspect, select, text
 from sqlalchemy.orm import Session
 
-from dfx.errors import StoreError
+from dfx.errors import DfxError, StoreError
 from dfx.records import Status
 from dfx.records.condition import Observation, RecordedFile, RecordedRun
 from dfx.tracking import engine as database
-from dfx.tracking import schema
+from dfx.tracking import extracts, inventory, queries, schema, summaries
+from dfx.tracking.process import this_process
 from dfx.tracking.survey import STORED
 from dfx.tracking.tables import (
     AttemptRow,
+    Base,
     CheckpointRow,
     EpochRow,
     EvaluationRow,
@@ -45,7 +48,9 @@ class _Facts:
     files: Mapping[int, list[RecordedFile]]
 
 
-def inspect_store(engine: Engine) -> tuple[list[RecordedRun], list[Observation]]:
+def inspect_store(
+    engine: Engine, state: schema.State
+) -> tuple[list[RecordedRun], list[Observation]]:
     """All runs with the files that they name, and what is wrong with the record itself.
 
     Raises:
@@ -53,6 +58,7 @@ def inspect_store(engine: Engine) -> tuple[list[RecordedRun], list[Observation]]
     """
     findings = check_file(engine)
     try:
+        findings += check_content(engine, state)
         with database.reading(engine) as session:
             runs, contradictions = _read_runs(session)
     except StoreError as error:
@@ -74,6 +80,41 @@ def check_file(engine: Engine) -> list[Observation]:
         return []
     with database.reading(engine) as session:
         return list(_check_file(session, database.describe(engine)))
+
+
+def check_content(engine: Engine, state: schema.State) -> list[Observation]:
+    """What cannot be read of the tables and rows, although SQLite itself finds nothing wrong.
+
+    Everything that a command could ask for is asked for once; only of the revision that this dfx
+    works with, since it can read no other.
+    """
+    if state.revision != schema.HEAD:
+        return []
+    with database.reading(engine) as session:
+        findings = [*_check_tables(session, state)]
+    if findings:
+        return findings
+    here = this_process()
+    with database.reading(engine) as session:
+        runs = session.scalars(select(RunRow.id).order_by(RunRow.id)).all()
+
+    def read_run(session: Session, run_id: int) -> None:
+        queries.get_detail(session, run_id, here)
+        queries.get_history(session, run_id, here)
+        queries.list_checkpoints(session, run_id, None, include_superseded=True)
+
+    for run_id in runs:
+        findings += _try(engine, f"run {run_id}", partial(read_run, run_id=run_id))
+    if findings:
+        return findings
+    together = (
+        partial(summaries.list_summaries, here=here, run_ids=None),
+        partial(summaries.read_settings, run_ids=None),
+        partial(extracts.read_extracts, here=here),
+        partial(inventory.list_run_files, here=here, run_id=None),
+        inventory.list_digests,
+    )
+    return [found for read in together for found in _try(engine, "the runs together", read)][:1]
 
 
 def list_recorded_runs(engine: Engine) -> list[RecordedRun]:
@@ -101,6 +142,28 @@ def check_revision(engine: Engine, state: schema.State) -> list[Observation]:
             is_fault=not database.is_sqlite(engine),
         )
     ]
+
+
+def _check_tables(session: Session, state: schema.State) -> Iterator[Observation]:
+    """Tables and columns that are not there, or not under their names."""
+    for name in schema.find_missing_tables(state):
+        yield Observation("damaged", None, None, f"the table {name} is missing", _RESTORE)
+    inspector = inspect(session.connection())
+    for table in Base.metadata.sorted_tables:
+        if table.name in state.tables:
+            there = {found["name"] for found in inspector.get_columns(table.name)}
+            for column in sorted({*table.columns.keys()} - there):
+                message = f"the table {table.name} has no column {column}"
+                yield Observation("damaged", None, None, message, _RESTORE)
+
+
+def _try(engine: Engine, what: str, read: Callable[[Session], object]) -> Iterator[Observation]:
+    """What is said where something cannot be read."""
+    try:
+        with database.reading(engine) as session:
+            read(session)
+    except DfxError as error:
+        yield Observation("damaged", None, None, f"{what}: {error.message}", _RESTORE)
 
 
 def _check_file(session: Session, where: str) -> Iterator[Observation]:

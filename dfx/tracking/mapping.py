@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from dfx.config import load_config
-from dfx.errors import StoreError
+from dfx.config import CONFIG_VERSION, ExperimentConfig, load_config
+from dfx.errors import ConfigError, StoreError
 from dfx.records import (
     Attempt,
     CheckpointFile,
@@ -53,7 +53,7 @@ def to_run(
         experiment=experiment,
         number=row.number,
         status=status,
-        config=load_config(row.config, row.config_version),
+        config=to_config(row),
         recipe_digest=row.recipe_digest,
         directory=row.directory,
         home=row.home,
@@ -67,6 +67,21 @@ def to_run(
         tags=tuple(tags),
         note=row.note,
     )
+
+
+def to_config(row: RunRow) -> ExperimentConfig:
+    """The configuration of a run.
+
+    Raises:
+        ConfigError: Where a newer dfx wrote it.
+        ValueError: Where it is none; it was checked before it was stored.
+    """
+    try:
+        return load_config(row.config, row.config_version)
+    except ConfigError as error:
+        if row.config_version > CONFIG_VERSION:
+            raise
+        raise ValueError(f"in the configuration of run {row.id}, {error.message}") from error
 
 
 def to_seconds(row: AttemptRow) -> float:

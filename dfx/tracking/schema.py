@@ -101,6 +101,9 @@ def prepare(engine: Engine, home: Path, *, create: bool, here: ProcessIdentity) 
                 hint="upgrade it when no run is working: dfx db upgrade",
             )
         upgrade(engine, here=here)
+    elif missing := find_missing_tables(state):
+        reason = f"its tables {', '.join(missing)} are missing"
+        raise database.damaged(database.describe(engine), reason)
     if database.is_sqlite(engine) and not database.is_read_only(database.get_database_path(engine)):
         _ensure_wal(engine)
 
@@ -113,6 +116,11 @@ def find_state(engine: Engine) -> State:
     """
     with database.reading(engine) as session:
         return _read_state(session.connection())
+
+
+def find_missing_tables(state: State) -> list[str]:
+    """The tables that a database of revision `HEAD` should have and has not."""
+    return sorted(Base.metadata.tables.keys() - state.tables)
 
 
 def upgrade(engine: Engine, *, here: ProcessIdentity) -> Path | None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 import dfx
+from dfx.cli.app import main
 from dfx.services.provenance import describe_environment, list_packages
 
 RECORDED = {
@@ -69,7 +71,7 @@ def plant(folder: Path) -> dict[str, str]:
     """A checkout with secrets wherever people leave them, and the environment with some more."""
     secrets = {
         name: f"S{name}x7Kq9ZfW2Lp4"
-        for name in ("remote", "environment", "dotenv", "tracked", "netrc", "stored")
+        for name in ("remote", "environment", "dotenv", "tracked", "netrc", "stored", "staged")
     }
     (folder / "settings.py").write_text("")
     (folder / "experiments").mkdir()
@@ -84,6 +86,8 @@ def plant(folder: Path) -> dict[str, str]:
         subprocess.run(["git", *command], cwd=folder, check=True)
     (folder / "settings.py").write_text(f'API_KEY = "{secrets["tracked"]}"\n')
     (folder / ".env").write_text(f"PASSWORD={secrets['dotenv']}\n")
+    (folder / "prod.env").write_text(f"DOOR={secrets['staged']}\n")
+    subprocess.run(["git", "add", "prod.env"], cwd=folder, check=True)
     (folder / ".netrc").write_text(f"machine example.org password {secrets['netrc']}\n")
     return secrets
 
@@ -99,29 +103,32 @@ def read_everything(home: Path) -> bytes:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_no_secret_gets_into_database_or_files(faces: Path, tmp_path: Path) -> None:
+def test_no_secret_gets_into_database_or_files(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """While what is worth knowing, the patch above all, is there."""
     folder = tmp_path / "project"
     folder.mkdir()
     secrets = plant(folder)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DFX_")},
-        "HOME": str(folder),
-        "HF_TOKEN": secrets["environment"],
-        "AWS_SECRET_ACCESS_KEY": secrets["environment"],
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "dfx", "run", "--name", "one", "--data", str(faces)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    for name in [name for name in os.environ if name.startswith("DFX_")]:
+        monkeypatch.delenv(name)
+    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, secrets["environment"])
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["dfx", "run", "--name", "one", "--data", str(faces)])
+    threads, handler = torch.get_num_threads(), signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGINT, handler)
+    said = "".join(capfd.readouterr())
+    assert ended.value.code == 0, said
     content = read_everything(folder / "runs")
 
     assert [name for name, secret in secrets.items() if secret.encode() in content] == []
-    assert [name for name, secret in secrets.items() if secret in done.stdout + done.stderr] == []
+    assert [name for name, secret in secrets.items() if secret in said] == []
     assert b'+API_KEY = "***"' in content
     assert b'".env"' in content

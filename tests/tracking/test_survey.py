@@ -23,11 +23,11 @@ from tracking_samples import (
 from dfx.digests import hash_file
 from dfx.errors import ConfigError, RunBusy
 from dfx.records import RunDetail, Status
-from dfx.records.condition import FoundAttempt, FoundRun, StoreCondition
+from dfx.records.condition import FoundAttempt, FoundRun, Observation, RecordedRun, StoreCondition
 from dfx.tracking.engine import open_engine
 from dfx.tracking.inspection import inspect_store, list_recorded_runs
 from dfx.tracking.process import this_process
-from dfx.tracking.schema import HEAD
+from dfx.tracking.schema import HEAD, find_state
 from dfx.tracking.store import RunStore
 from dfx.tracking.survey import survey
 
@@ -111,11 +111,16 @@ def test_database_that_others_write_to(sqlite_place: Place) -> None:
     assert sum(found.counts.runs.values()) == 1
 
 
+def inspect(place: Place) -> tuple[list[RecordedRun], list[Observation]]:
+    engine = open_engine(place.home, url=place.url)
+    return inspect_store(engine, find_state(engine))
+
+
 def test_runs_with_their_files(place: Place) -> None:
     with place.open() as store:
         _, attempt = begin_run(store)
         record_epoch(store, attempt, 1)
-    runs, findings = inspect_store(open_engine(place.home, url=place.url))
+    runs, findings = inspect(place)
 
     assert findings == []
     assert [(run.name, run.directory, run.is_open) for run in runs] == [("b4/1", "b4/1", True)]
@@ -138,7 +143,7 @@ def test_contradictions_are_found(place: Place, statement: str, words: str) -> N
         record_epoch(store, attempt, 1)
         with store._engine.begin() as connection:
             connection.execute(text(statement))
-    _, findings = inspect_store(open_engine(place.home, url=place.url))
+    _, findings = inspect(place)
 
     assert any(words in finding.message for finding in findings)
     assert all(finding.run == "b4/1" and finding.hint for finding in findings)
