@@ -95,7 +95,7 @@ def test_removal_is_asked_for_on_stderr(runs: Path, folder: Path, dfx: Command) 
     assert "nothing was removed" in declined[2]
     assert "Remove this run for good? [y/N]" in agreed[2]
     assert after_no == before
-    assert {name.partition("/")[0] for name in list_files(runs)} == {".images"}
+    assert {name.partition("/")[0] for name in list_files(runs)} == {".gitignore", ".images"}
     assert dfx("compare", "-f", "json").json() == {"runs": []}
 
 
