@@ -148,6 +148,6 @@ def test_training_ends_after_the_step_in_which_it_was_taken_over(
 
     assert len(heard) == 1
     assert isinstance(heard[0], Progress) and heard[0].batch < heard[0].batches
-    assert not (home / "one").exists()
+    assert [path.name for path in (home / "one").rglob("*") if path.is_file()] == [".run"]
     assert [attempt.outcome for attempt in detail.attempts] == [Status.LOST, None]
     assert (detail.run.status, detail.run.message) == (Status.RUNNING, None)

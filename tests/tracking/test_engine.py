@@ -105,7 +105,8 @@ def test_no_connection_outlives_its_transaction(sqlite_store: RunStore) -> None:
     begin_run(sqlite_store)
     sqlite_store.list_summaries()
 
-    assert [path for path in _list_open_files() if "dfx.db" in path] == []
+    ours = str(sqlite_store.home / "dfx.db")
+    assert [path for path in _list_open_files() if path.startswith(ours)] == []
     assert list_names(sqlite_store.home) == ["dfx.db"]
 
 
