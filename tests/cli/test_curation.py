@@ -156,7 +156,7 @@ def test_recipe_that_keeps_the_old_name_is_told(dfx: Command, runs: Path, folder
     (folder / "experiments" / "trained.toml").touch()
     renamed = dfx("rename", "trained", "final")
 
-    assert "its recipe is still called experiments/trained.toml" in renamed.stderr
+    assert "its recipe is experiments/trained.toml" in renamed.stderr
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def room(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
+@pytest.mark.slow  # the same as with a small network, three quarters of a minute longer
 def test_killed_in_every_window_is_the_uninterrupted_run(
     nursery: Nursery,
     faces: Path,

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from dfx import differences
-from dfx.records import Attempt, ProcessIdentity
+from dfx.records import Attempt, ProcessIdentity, differences
 from dfx.records.differences import get_code, get_environment, get_packages
 from dfx.services import diff
 
