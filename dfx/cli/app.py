@@ -101,6 +101,8 @@ def main() -> None:
     # torch's threads spin while they wait for each other. Where anything else wants the processor,
     # loader workers to begin with, that makes training several times slower. Read once, at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # For plugins it would look through every installed package, and dfx has none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     # Imports make objects by the hundred thousand, and none of them is garbage: looking for it as
     # often as Python does by default is a tenth of what a short command takes.
     set_threshold(20_000)
