@@ -35,6 +35,7 @@ from dfx.records import (
     Run,
 )
 from dfx.services.run_files import CHECKPOINT_NAME, LOG_NAME, RUN_MARK, read_mark
+from dfx.services.scores import UNCALIBRATED_THRESHOLD, validation_report
 from dfx.services.testimony import testify, to_plain
 from dfx.tracking.store import RunStore
 from dfx.training.checkpoint import (
@@ -45,9 +46,6 @@ from dfx.training.checkpoint import (
 )
 from dfx.training.events import EpochScored
 from dfx.training.state import TrainingState
-
-UNCALIBRATED_THRESHOLD = 0.5
-"""What validation scores are judged by while training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +181,10 @@ class Keeper:
     def _write_evaluation(self, event: EpochScored) -> Evaluation:
         path = f"{self.run.directory}/val-e{event.epoch:04d}-a{self.attempt.number}.csv"
         write_durably(self.home / path, _predictions_csv(event.scores, self.validation))
-        metrics = event.metrics
-        return Evaluation(
+        return validation_report(
+            event.metrics,
             epoch=event.epoch,
-            split="val",
-            dataset_digest=self.validation.summarise().digest,
-            threshold=UNCALIBRATED_THRESHOLD,
-            accuracy=metrics.accuracy,
-            precision=metrics.precision,
-            recall=metrics.recall,
-            f1=metrics.f1,
-            auc=metrics.auc,
-            average_precision=metrics.average_precision,
-            loss=metrics.loss,
-            confusion=metrics.confusion,
+            digest=self.validation.summarise().digest,
             predictions=path,
             created_at=datetime.now(UTC),
         )

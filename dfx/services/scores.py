@@ -1,4 +1,4 @@
-"""Evaluations made anew from tables of scores, where nobody has written them down."""
+"""Validation reports: as training records them, and made anew from a table of scores."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dfx.evaluation.metrics import measure
+from dfx.evaluation.metrics import Metrics, measure
 from dfx.records import CLASS_NAMES, Evaluation
-from dfx.services.keeping import UNCALIBRATED_THRESHOLD
+
+UNCALIBRATED_THRESHOLD = 0.5
+"""What validation scores are judged by while training."""
 
 
 def score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
@@ -33,6 +35,27 @@ def score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
     labels = np.array([CLASS_NAMES.index(row["truth"]) for row in rows], dtype=np.int64)
     scores = np.array([float(row["p_deepfake"]) for row in rows], dtype=np.float64)
     metrics = measure(labels, scores, threshold=UNCALIBRATED_THRESHOLD)
+    return validation_report(
+        metrics,
+        epoch=epoch,
+        digest=digest,
+        predictions=name,
+        created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
+
+
+def validation_report(
+    metrics: Metrics, *, epoch: int, digest: str, predictions: str, created_at: datetime
+) -> Evaluation:
+    """What training records of its best weights: uncalibrated, at threshold 0.5.
+
+    Args:
+        metrics: Measured at `UNCALIBRATED_THRESHOLD`.
+        epoch: Of the weights.
+        digest: Of the validation split.
+        predictions: Path of the scores, relative to the home.
+        created_at: When they were made.
+    """
     return Evaluation(
         epoch=epoch,
         split="val",
@@ -46,6 +69,6 @@ def score_again(path: Path, name: str, epoch: int, digest: str) -> Evaluation:
         average_precision=metrics.average_precision,
         loss=metrics.loss,
         confusion=metrics.confusion,
-        predictions=name,
-        created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        predictions=predictions,
+        created_at=created_at,
     )

@@ -13,7 +13,6 @@ from sqlalchemy import delete, select
 from dfx.errors import ConfigError, NotFoundError, RunBusy
 from dfx.records import Run, Status
 from dfx.records.condition import Adopted, FoundRun
-from dfx.records.inventory import RunFiles
 from dfx.tracking import adoption, changes, inventory, queries
 from dfx.tracking import engine as database
 from dfx.tracking.reader import RunReader
@@ -152,25 +151,6 @@ class RunCurator(RunReader):
             self._refuse_running(run)
             changes.drop_run(session, row)
             return run
-
-    def list_run_files(self, run_id: int | None = None) -> list[RunFiles]:
-        """Runs with the files that their rows name, in the order of their creation.
-
-        Args:
-            run_id: Which; all where None.
-        """
-        with database.reading(self._engine) as session:
-            return inventory.list_run_files(session, self._here, run_id)
-
-    def list_digests(self) -> set[str]:
-        """Digests that any run refers to: of image lists, and of uncommitted patches."""
-        with database.reading(self._engine) as session:
-            return inventory.list_digests(session)
-
-    def list_directories(self) -> set[str]:
-        """Folders of all runs, of other homes too, as a disk that ignores case sees them."""
-        with database.reading(self._engine) as session:
-            return inventory.list_directories(session)
 
     def forget_files(self, run_id: int, paths: Collection[str]) -> None:
         """Drops rows of checkpoints, and where predictions are, for files that go or are gone.

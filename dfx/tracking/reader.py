@@ -23,8 +23,9 @@ from dfx.records import (
     Standing,
 )
 from dfx.records.history import RunHistory
+from dfx.records.inventory import RunFiles
 from dfx.tracking import engine as database
-from dfx.tracking import extracts, queries, schema, summaries
+from dfx.tracking import extracts, inventory, queries, schema, summaries
 from dfx.tracking.process import this_process
 from dfx.tracking.tables import ExperimentRow
 
@@ -169,3 +170,22 @@ class RunReader:
         """Names of all experiments, in the order of creation."""
         with database.reading(self._engine) as session:
             return list(session.scalars(select(ExperimentRow.name).order_by(ExperimentRow.id)))
+
+    def list_run_files(self, run_id: int | None = None) -> list[RunFiles]:
+        """Runs with the files that their rows name, in the order of their creation.
+
+        Args:
+            run_id: Which; all where None.
+        """
+        with database.reading(self._engine) as session:
+            return inventory.list_run_files(session, self._here, run_id)
+
+    def list_digests(self) -> set[str]:
+        """Digests that any run refers to: of image lists, and of uncommitted patches."""
+        with database.reading(self._engine) as session:
+            return inventory.list_digests(session)
+
+    def list_directories(self) -> set[str]:
+        """Folders of all runs, of other homes too, as a disk that ignores case sees them."""
+        with database.reading(self._engine) as session:
+            return inventory.list_directories(session)

@@ -15,8 +15,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
-def empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """A store without runs, in `runs/`."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a home may be made, and nothing in the environment that points elsewhere."""
     monkeypatch.delenv("DFX_DATABASE_URL", raising=False)
-    with RunStore.open(tmp_path / "runs", create=True) as opened:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[RunStore]:
+    """A store without runs."""
+    home.mkdir()
+    with RunStore.open(home, create=True) as opened:
         yield opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,19 +33,6 @@ from .home_samples import (
     sweep,
     write,
 )
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DFX_DATABASE_URL", raising=False)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[RunStore]:
-    home.mkdir()
-    with RunStore.open(home, create=True) as opened:
-        yield opened
 
 
 def test_finished_run_has_no_leftovers(store: RunStore, home: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,19 +37,6 @@ ENVIRONMENT = {
     "packages": {"timm": "1.0.9", "torch": "2.6.0"},
     "code": CODE,
 }
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DFX_DATABASE_URL", raising=False)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[RunStore]:
-    home.mkdir()
-    with RunStore.open(home, create=True) as opened:
-        yield opened
 
 
 def split(name: Any = "val", digest: str = "sha256:v", **changes: Any) -> SplitSummary:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from dfx.records import Status
 from dfx.records.inventory import LeftoverKind
 from dfx.tracking.store import RunStore
@@ -22,16 +20,6 @@ from .home_samples import (
     sweep,
     write,
 )
-
-
-@pytest.fixture
-def store(empty_store: RunStore) -> RunStore:
-    return empty_store
-
-
-@pytest.fixture
-def home(store: RunStore) -> Path:
-    return store.home
 
 
 def test_what_may_be_newer_than_the_record_is_only_reported(store: RunStore, home: Path) -> None:

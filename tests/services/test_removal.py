@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,6 @@ from dfx.services.removal import plan_removal, remove_run
 from dfx.tracking.store import RunStore
 
 from .home_samples import age, begin, end, finished, gone, keep_epoch, list_files, resume, write
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DFX_DATABASE_URL", raising=False)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def store(home: Path) -> Iterator[RunStore]:
-    home.mkdir()
-    with RunStore.open(home, create=True) as opened:
-        yield opened
 
 
 def list_runs(store: RunStore) -> list[str]:
