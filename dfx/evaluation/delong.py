@@ -3,10 +3,10 @@
 Needs no scikit-learn, as `dfx.evaluation.paired` does not, so that runs are compared in no time.
 
 Source: DeLong, DeLong & Clarke-Pearson, "Comparing the areas under two or more correlated receiver
-operating characteristic curves: a nonparametric approach", Biometrics 44 (1988), by the algorithm of
-Sun & Xu, "Fast implementation of DeLong's algorithm for comparing the areas under correlated receiver
-operating characteristic curves", IEEE Signal Processing Letters 21 (2014), which takes the time of a
-sort.
+operating characteristic curves: a nonparametric approach", Biometrics 44 (1988); by the algorithm
+of Sun & Xu, "Fast implementation of DeLong's algorithm for comparing the areas under correlated
+receiver operating characteristic curves", IEEE Signal Processing Letters 21 (2014), which takes
+the time of a sort.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ def compare_aucs(
     Raises:
         ValueError: Where a class is missing, since there is no AUC then.
     """
-    wins = _count_wins(labels, first), _count_wins(labels, second)
-    (deepfake, real), (other_deepfake, other_real) = wins
+    deepfake, real = _count_wins(labels, first)
+    other_deepfake, other_real = _count_wins(labels, second)
     if not len(deepfake) or not len(real):
         raise ValueError("expected images of both classes")
     pairs = len(deepfake) * len(real)
-    aucs = [float(of_deepfakes.sum()) / pairs for of_deepfakes, _ in wins]
+    aucs = float(deepfake.sum()) / pairs, float(other_deepfake.sum()) / pairs
     # Taken of the sums: equal numbers of wins are then a difference of exactly 0.
     difference = float(deepfake.sum() - other_deepfake.sum()) / pairs
     if min(len(deepfake), len(real)) < 2:

@@ -26,7 +26,7 @@ class GroupResult:
         accuracy_low: Lower end of the accuracy's 95 % interval, Wilson's.
         accuracy_high: Upper end.
         auc: None where undefined.
-        against: What the AUC ranks the group's images against, in words; None where it is undefined.
+        against: What the AUC holds the group's images against, in words; None where undefined.
         reason: Why the AUC is undefined, in words, else None.
     """
 
