@@ -20,7 +20,7 @@ and less than the width of a line in any picture of one."""
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points to be joined by straight lines.
+    """The points of a curve in their order.
 
     Attributes:
         x: In [0, 1], never falling.
@@ -50,6 +50,8 @@ class ScoreHistogram:
 def roc_points(labels: NDArray[np.int64], p_deepfake: NDArray[np.float64]) -> Curve | None:
     """The ROC, FPR to the right and TPR upwards, from (0, 0) to (1, 1); None without both classes.
 
+    Its points are joined by straight lines.
+
     Args:
         labels: [n], 0 real, 1 deepfake.
         p_deepfake: [n].
@@ -65,7 +67,9 @@ def precision_recall_points(
 ) -> Curve | None:
     """Precision over recall, from the highest score down; None without both classes.
 
-    The point (0, 1), which scikit-learn adds and no threshold reaches, is not among them.
+    The line to each point runs at that point's precision, as average precision has it: in
+    matplotlib `drawstyle="steps-pre"`. The point (0, 1), which scikit-learn adds and no threshold
+    reaches, is not among them.
 
     Args:
         labels: [n], 0 real, 1 deepfake.
@@ -109,7 +113,7 @@ def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
     for i in range(1, len(xs)):
         last = kept[-1]
         if max(abs(xs[i] - xs[last]), abs(ys[i] - ys[last])) > TOLERANCE:
-            if i - 1 > last:
+            if (xs[i - 1], ys[i - 1]) != (xs[last], ys[last]):
                 kept.append(i - 1)
             kept.append(i)
     if kept[-1] < len(xs) - 1:
