@@ -10,23 +10,26 @@ Shapes: r resamples of a chunk, m different scores of a class, k different score
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfx.evaluation.assessment import FPR_LIMITS, METRIC_NAMES
-from dfx.evaluation.reliability import bin_ranks
+from dfx.evaluation.reliability import BINS, bin_ranks
 from dfx.records import DEEPFAKE, REAL
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
-_Number = TypeVar("_Number", np.int64, np.float64)
 
-CELLS = 1 << 18
-"""Images times resamples that are computed at once; an array of them takes 2 MiB."""
+_BINS = slice(0, BINS - 1)
+_EQUAL = slice(BINS - 1, BINS)
+_LIMITS = slice(BINS, None)
+"""Places among the goals of a ranking."""
+
+CELLS = 1 << 17
+"""Images times resamples that are computed at once; an array of them takes 1 MiB. With larger ones
+most of the time goes into fetching memory."""
 
 
 def resample_metrics(
@@ -53,19 +56,16 @@ def resample_metrics(
     """
     rng = np.random.default_rng(seed)
     real, deepfake = (_Stratum.of(p_deepfake[labels == c], c, threshold) for c in (REAL, DEEPFAKE))
-    ranking = _Ranking.of(p_deepfake, real, deepfake)
+    step = min(resamples, max(1, cells // len(labels)))
+    chunk = _Chunk(_Ranking.of(p_deepfake, real, deepfake), step)
     result = {name: np.full(resamples, np.nan) for name in METRIC_NAMES}
-    step = max(1, cells // len(labels))
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
-        real_counts, deepfake_counts = real.empty(rows), deepfake.empty(rows)
         for row in range(rows):
-            real_drawn, deepfake_drawn = draw_resample(rng, real.images, deepfake.images)
-            real_counts[row] = real.count(real_drawn)
-            deepfake_counts[row] = deepfake.count(deepfake_drawn)
-        chunk = _Chunk(ranking, real_counts, deepfake_counts)
+            chunk.count(row, *draw_resample(rng, real.images, deepfake.images))
         for name, values in chunk.compute().items():
-            result[name][start : start + rows] = values
+            # Of the last chunk some rows may be those of the one before.
+            result[name][start : start + rows] = values[:rows]
     return result
 
 
@@ -111,14 +111,6 @@ class _Stratum:
             called=int((scores >= threshold).sum()),
         )
 
-    def empty(self, rows: int) -> _Ints:
-        # Whole numbers are exact, and add up several times faster than floats.
-        return np.empty((rows, len(self.scores)), np.int64)
-
-    def count(self, drawn: _Ints) -> _Ints:
-        """How often each of `scores` was drawn."""
-        return np.bincount(self.entries[drawn], minlength=len(self.scores))
-
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
@@ -131,6 +123,7 @@ class _Ranking:
         above: [m of deepfakes], how many scores of real images are at or above each.
         tied_deepfake: Places of the scores that both classes have, among the deepfakes'.
         tied_real: The same among those of real images.
+        goals: As from `_make_goals`.
     """
 
     real: _Stratum
@@ -141,6 +134,7 @@ class _Ranking:
     above: _Ints
     tied_deepfake: _Ints
     tied_real: _Ints
+    goals: _Ints
 
     @classmethod
     def of(cls, p: _Floats, real: _Stratum, deepfake: _Stratum) -> _Ranking:
@@ -157,23 +151,41 @@ class _Ranking:
             above=np.searchsorted(-real.scores, -deepfake.scores, side="right"),
             tied_deepfake=tied_deepfake,
             tied_real=tied_real,
+            goals=_make_goals(real.images, deepfake.images),
         )
 
 
 class _Chunk:
-    """Some resamples: counts [r, m] of each class, and their sums [r, m + 1] from the top."""
+    """Some resamples: how often each score was drawn, [r, m] of each class.
 
-    def __init__(self, ranking: _Ranking, real: _Ints, deepfake: _Ints) -> None:
+    `real_sums` and `deepfake_sums`, [r, m + 1], are these numbers summed from the top. All are
+    whole numbers, which are exact and add up several times faster than floats.
+    """
+
+    def __init__(self, ranking: _Ranking, rows: int) -> None:
         self.ranking = ranking
-        self.real, self.deepfake = real, deepfake
-        self.real_sums, self.deepfake_sums = _sum_down(real), _sum_down(deepfake)
-        self.rows = np.arange(len(real))
+        self.rows = np.arange(rows)[:, None]
+        m = len(ranking.real.scores), len(ranking.deepfake.scores)
+        self.real, self.deepfake = (np.zeros((rows, size), np.int64) for size in m)
+        self.real_sums, self.deepfake_sums = (np.zeros((rows, size + 1), np.int64) for size in m)
+
+    def count(self, row: int, real: _Ints, deepfake: _Ints) -> None:
+        """Takes in a resample, by the positions of its images in each class."""
+        ranking = self.ranking
+        for stratum, counts, drawn in (
+            (ranking.real, self.real, real),
+            (ranking.deepfake, self.deepfake, deepfake),
+        ):
+            counts[row] = np.bincount(stratum.entries[drawn], minlength=len(stratum.scores))
 
     def compute(self) -> dict[str, _Floats]:
         """The metrics that the classes present allow."""
-        result = {**self.judge_verdicts(), **self.judge_probabilities()}
+        np.cumsum(self.real, axis=1, out=self.real_sums[:, 1:])
+        np.cumsum(self.deepfake, axis=1, out=self.deepfake_sums[:, 1:])
+        places = self.find_places()
+        result = {**self.judge_verdicts(), **self.judge_probabilities(places)}
         if self.ranking.real.images and self.ranking.deepfake.images:
-            result |= self.judge_order()
+            result |= self.judge_order(places)
         return result
 
     def judge_verdicts(self) -> dict[str, _Floats]:
@@ -191,39 +203,24 @@ class _Chunk:
             "deepfake_accuracy": right[DEEPFAKE],
         }
 
-    def judge_probabilities(self) -> dict[str, _Floats]:
+    def judge_probabilities(self, places: _Ints) -> dict[str, _Floats]:
         real, deepfake = self.ranking.real, self.ranking.deepfake
         images = real.images + deepfake.images
         loss = _weigh(self.real, real.losses) + _weigh(self.deepfake, deepfake.losses)
         square = _weigh(self.real, real.squares) + _weigh(self.deepfake, deepfake.squares)
+        # A bin takes in the score with which its sum was reached, so the one above begins before.
+        starts = np.pad(places[:, _BINS] - 1, ((0, 0), (1, 0)))
+        edges = np.pad(starts, ((0, 0), (0, 1)), constant_values=self.ranking.size)
+        p = _add_between(self.real * real.scores, self.ranking.real_reach[starts])
+        p += _add_between(self.deepfake * deepfake.scores, self.ranking.deepfake_reach[starts])
+        gaps = p - np.diff(self.get_counts(edges)[DEEPFAKE], axis=1)
         return {
             "loss": loss / images,
             "brier_score": square / images,
-            "ece": self.mean_gap() / images,
+            "ece": np.abs(gaps).sum(axis=1) / images,
         }
 
-    def mean_gap(self) -> _Floats:
-        """The expected calibration error times the number of images."""
-        ranking = self.ranking
-        images = ranking.real.images + ranking.deepfake.images
-        # Counted from the top, a bin that takes in the image of a rank from the bottom begins where
-        # so many images are above it; those of the same score are in the bin too.
-        needed = images - bin_ranks(images)
-        ends = self.find_first(lambda j: sum(self.get_counts(j)) >= needed, len(needed)) - 1
-        edges = np.pad(ends, ((0, 0), (1, 1)))
-        edges[:, 0] = ranking.size
-        rows = self.rows[:, None]
-        real_p = _sum_down(self.real * ranking.real.scores)
-        deepfake_p = _sum_down(self.deepfake * ranking.deepfake.scores)
-        p = (
-            real_p[rows, ranking.real_reach[edges]]
-            + deepfake_p[rows, ranking.deepfake_reach[edges]]
-        )
-        gaps = np.diff(p - self.get_counts(edges)[DEEPFAKE], axis=1)
-        result: _Floats = np.abs(gaps).sum(axis=1)
-        return result
-
-    def judge_order(self) -> dict[str, _Floats]:
+    def judge_order(self, places: _Ints) -> dict[str, _Floats]:
         ranking = self.ranking
         real, deepfake = ranking.real.images, ranking.deepfake.images
         fp = self.real_sums.take(ranking.above, axis=1)
@@ -233,62 +230,80 @@ class _Chunk:
         tp = self.deepfake_sums[:, 1:]
         # The highest scores may not have been drawn: nothing is called then, and nothing counted.
         precision = tp / np.maximum(tp + fp, 1)
-        result = {
+        reached = self.get_counts(places[:, _LIMITS] - 1)[DEEPFAKE] / deepfake
+        return {
             "auc": 1 - (lost - ties / 2) / (real * deepfake),
             "average_precision": _weigh(self.deepfake, precision) / deepfake,
-            "eer": self.find_equal_error(),
+            "eer": self.interpolate_equal_error(places[:, _EQUAL]),
+            **dict(zip(FPR_LIMITS, reached.T, strict=True)),
         }
-        result |= {name: self.find_tpr(limit) for name, limit in FPR_LIMITS.items()}
-        return result
 
-    def find_tpr(self, limit: float) -> _Floats:
+    def interpolate_equal_error(self, after: _Ints) -> _Floats:
+        """The equal error rate, from the first point at which FPR is at least FNR."""
         real, deepfake = self.ranking.real.images, self.ranking.deepfake.images
-        # By the rates, not the counts: the limit is compared with what scikit-learn computes.
-        allowed = int((np.arange(real + 1) / real <= limit).sum()) - 1
-        beyond = self.find_first(lambda j: self.get_counts(j)[REAL] > allowed, 1)
-        return self.get_counts(beyond - 1)[DEEPFAKE][:, 0] / deepfake
-
-    def find_equal_error(self) -> _Floats:
-        real, deepfake = self.ranking.real.images, self.ranking.deepfake.images
-
-        def gap(j: _Ints) -> _Ints:
-            """FPR less FNR where the first j scores are called, in units of 1 / (real deepfake)."""
-            fp, tp = self.get_counts(j)
-            return fp * deepfake - (deepfake - tp) * real
-
-        after = self.find_first(lambda j: gap(j) >= 0, 1)
-        below, above = gap(after - 1), gap(after)
-        fp, next_fp = self.get_counts(after - 1)[REAL], self.get_counts(after)[REAL]
-        result: _Floats = (fp - below / (above - below) * (next_fp - fp))[:, 0] / real
-        return result
+        edges = np.concatenate([after - 1, after], axis=1)
+        fp, tp = self.get_counts(edges)
+        below, above = ((fp * deepfake) - (deepfake - tp) * real).T
+        rates: _Floats = (fp[:, 0] - below / (above - below) * (fp[:, 1] - fp[:, 0])) / real
+        return rates
 
     def get_counts(self, j: _Ints) -> tuple[_Ints, _Ints]:
         """Real images and deepfakes among the first j scores; j and both [r, any]."""
-        rows = self.rows[:, None]
         return (
-            self.real_sums[rows, self.ranking.real_reach[j]],
-            self.deepfake_sums[rows, self.ranking.deepfake_reach[j]],
+            self.real_sums[self.rows, self.ranking.real_reach[j]],
+            self.deepfake_sums[self.rows, self.ranking.deepfake_reach[j]],
         )
 
-    def find_first(self, holds: Callable[[_Ints], NDArray[np.bool_]], columns: int) -> _Ints:
-        """The least j in [0, k] from which on `holds`, by halving; it holds for k.
+    def find_places(self) -> _Ints:
+        """For each goal of the ranking, how many of the first scores it takes to reach it.
 
         Returns:
-            [r, columns], a search for each.
+            [r, goals], by halving, all at once.
         """
-        low = np.zeros((len(self.rows), columns), np.int64)
+        real_weights, deepfake_weights, needed = self.ranking.goals
+        low = np.zeros((len(self.rows), len(needed)), np.int64)
         high = np.full_like(low, self.ranking.size)
         for _ in range(self.ranking.size.bit_length()):
             middle = (low + high) // 2
-            held = holds(middle)
-            low, high = np.where(held, low, middle + 1), np.where(held, middle, high)
+            real, deepfake = self.get_counts(middle)
+            reached = real * real_weights + deepfake * deepfake_weights >= needed
+            low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
         return high
 
 
-def _sum_down(values: NDArray[_Number]) -> NDArray[_Number]:
-    sums = np.zeros((len(values), values.shape[1] + 1), values.dtype)
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
+def _make_goals(real: int, deepfake: int) -> _Ints:
+    """What sums down the sorted scores are searched for: weights of both classes, and the sum.
+
+    Returns:
+        [3, goals]: the goals of `_BINS`, of `_EQUAL` and of `_LIMITS`.
+    """
+    # Counted from the top, a bin that ends with a rank from the bottom is entered by so many.
+    bins = [(1, 1, needed) for needed in real + deepfake - bin_ranks(real + deepfake)[::-1]]
+    # FPR ≥ 1 − TPR, times the number of pairs.
+    equal = (deepfake, real, real * deepfake)
+    # The first real image too many, by rates as scikit-learn computes them, rounding included.
+    rates = np.arange(real + 1) / max(real, 1)
+    limits = [(1, 0, int((rates <= limit).sum())) for limit in FPR_LIMITS.values()]
+    return np.array([*bins, equal, *limits], np.int64).T
+
+
+def _add_between(values: _Floats, starts: _Ints) -> _Floats:
+    """Sums of each row from each start to the next, and from the last to the end.
+
+    Args:
+        values: [r, m].
+        starts: [r, s], never falling.
+
+    Returns:
+        [r, s].
+    """
+    rows, m = values.shape
+    # A start may be the end of the last row, where there is nothing to begin with.
+    flat = np.append(values, 0.0)
+    sums = np.add.reduceat(flat, (starts + m * np.arange(rows)[:, None]).ravel())
+    ends = np.append(starts[:, 1:], np.full((rows, 1), m), axis=1)
+    # Of an empty stretch numpy gives the value at its start.
+    return np.where(starts < ends, sums.reshape(starts.shape), 0.0)
 
 
 def _weigh(counts: _Ints, values: _Floats) -> _Floats:
