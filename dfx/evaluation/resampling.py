@@ -106,7 +106,7 @@ class _Stratum:
             images=len(p),
             entries=entries,
             scores=scores,
-            losses=-np.log(np.clip(right, tiny, 1 - tiny)),
+            losses=-np.log(np.maximum(right, tiny)),
             squares=(scores - label) ** 2,
             called=int((scores >= threshold).sum()),
         )
