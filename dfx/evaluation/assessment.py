@@ -41,6 +41,7 @@ FPR_LIMITS = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_5pct": 0.05}
 
 NO_REAL = "there is no real image"
 NO_DEEPFAKE = "there is no deepfake"
+NONE_CALLED = "no image was called a deepfake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ def assess(
     and `tpr_at_fpr_…` are as in `dfx.evaluation.roc`, `ece` as in `dfx.evaluation.reliability`.
     All but those of the verdicts (the first seven) are the same at every threshold.
 
+    Where a class is missing, whatever sets one against the other is undefined, precision and F1
+    included: without a deepfake they are 0 whoever judges, without a real image precision is 1.
+
     Args:
         labels: [n], 0 real, 1 deepfake; n ≥ 1.
         p_deepfake: [n], in [0, 1].
@@ -85,9 +89,7 @@ def assess(
     values: dict[str, float | None] = dict.fromkeys(METRIC_NAMES)
     values |= {
         "accuracy": base.accuracy,
-        "precision": base.precision,
         "recall": base.recall,
-        "f1": base.f1,
         "real_accuracy": cells.tn / real if real else None,
         "deepfake_accuracy": base.recall,
         "auc": base.auc,
@@ -97,14 +99,11 @@ def assess(
         "ece": expected_calibration_error(reliability_curve(labels, p_deepfake)),
     }
     if real and deepfake:
+        values |= {"precision": base.precision, "f1": base.f1}
         values["balanced_accuracy"] = (cells.tn / real + cells.tp / deepfake) / 2
         fpr, tpr, _ = roc_curve(labels, p_deepfake, drop_intermediate=False)
         values["eer"] = equal_error_rate(fpr, tpr)
         values |= {name: tpr_at_fpr(fpr, tpr, limit) for name, limit in FPR_LIMITS.items()}
-    missing = NO_DEEPFAKE if real else NO_REAL
-    reasons = {name: missing for name, value in values.items() if value is None}
-    if "precision" in reasons:
-        reasons["precision"] = "no image was called a deepfake"
-    if "f1" in reasons:
-        reasons["f1"] = "there is no deepfake, and none was called one"
+    why = NO_REAL if not real else NO_DEEPFAKE if not deepfake else NONE_CALLED
+    reasons = {name: why for name, value in values.items() if value is None}
     return Assessment(threshold, cells, values, reasons)

@@ -185,8 +185,9 @@ class _Chunk:
         places = self.find_places()
         result = {**self.judge_verdicts(), **self.judge_probabilities(places)}
         if self.ranking.real.images and self.ranking.deepfake.images:
-            result |= self.judge_order(places)
-        return result
+            return result | self.judge_order(places)
+        # Without a class there is nothing to set the other against.
+        return {n: v for n, v in result.items() if n not in ("precision", "f1")}
 
     def judge_verdicts(self) -> dict[str, _Floats]:
         real, deepfake = self.ranking.real, self.ranking.deepfake

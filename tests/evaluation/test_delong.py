@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from math import sqrt
 
 import numpy as np
@@ -120,6 +122,15 @@ def test_two_runs_that_are_equally_good_seldom_differ() -> None:
 
     assert least <= held <= most
     assert held + rejected == simulations
+
+
+def test_runs_are_compared_without_heavy_modules() -> None:
+    code = "import sys, dfx.evaluation.delong; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+
+    assert "dfx.evaluation.delong" in loaded
+    assert set() == loaded & {"torch", "sklearn", "scipy", "pandas", "matplotlib"}
 
 
 class TestDegenerate:
