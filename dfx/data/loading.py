@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -34,11 +35,25 @@ class Batch(NamedTuple):
         images: uint8 [b, 3, h, w].
         labels: int64 [b], 0 real, 1 deepfake.
         indices: int64 [b], positions in the index.
+        failed: Position and reason of each image that could not be read, where that is tolerated.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
+    failed: tuple[tuple[int, str], ...] = ()
+
+
+ImageChange = Callable[[Image.Image, int], Image.Image]
+"""What is done to a decoded image, by its position in the index. Raises `ImageError` where it cannot
+be done."""
+
+
+class _Failure(NamedTuple):
+    """An image that is left out."""
+
+    sample: int
+    reason: str
 
 
 class SampleKey(NamedTuple):
@@ -48,17 +63,19 @@ class SampleKey(NamedTuple):
     sample: int
 
 
-class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
+class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError | _Failure]):
     """The images of an index, by epoch and position.
 
     A damaged image is returned as the error it is: an exception that crosses from a worker to its
-    parent loses its message.
+    parent loses its message. Where that is tolerated, it is left out of its batch and named there.
 
     Args:
         images: The index's images.
         image_size_px: Height and width of the samples.
         augmentation: What is done to samples of epochs from 1 on; None does nothing.
         seed: Of the augmentation.
+        change: What is done to decoded images of the evaluation, by position; None does nothing.
+        tolerant: Whether an image that cannot be read, or changed, is left out.
     """
 
     def __init__(
@@ -68,21 +85,29 @@ class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
         image_size_px: int,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        change: ImageChange | None = None,
+        tolerant: bool = False,
     ) -> None:
         self._paths = [str(image.path) for image in images]
         self._labels = [image.label for image in images]
         self._image_size_px = image_size_px
         self._augmentation = augmentation
         self._seed = seed
+        self._change = change
+        self._tolerant = tolerant
 
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, key: SampleKey) -> tuple[Tensor, int, int] | ImageError:
+    def __getitem__(self, key: SampleKey) -> tuple[Tensor, int, int] | ImageError | _Failure:
         try:
             image = decode_image(self._paths[key.sample])
+            if self._change and key.epoch == EVALUATION_EPOCH:
+                image = self._change(image, key.sample)
         except ImageError as error:
-            return error
+            if not self._tolerant:
+                return error
+            return _Failure(key.sample, error.message.removeprefix(f"{self._paths[key.sample]}: "))
         if self._augmentation and key.epoch != EVALUATION_EPOCH:
             rng = sample_generator(seed=self._seed, epoch=key.epoch, index=key.sample)
             pixels = self._augmentation.apply(image, rng, self._image_size_px)
@@ -90,12 +115,16 @@ class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
             pixels = prepare(image, self._image_size_px)
         return pixels, self._labels[key.sample], key.sample
 
-    def collate(self, samples: list[tuple[Tensor, int, int] | ImageError]) -> Batch | ImageError:
+    def collate(
+        self, samples: list[tuple[Tensor, int, int] | ImageError | _Failure]
+    ) -> Batch | ImageError:
         """A batch of samples, which may be none; or the first error among them."""
         size = self._image_size_px
-        images = torch.empty(len(samples), 3, size, size, dtype=torch.uint8)
+        failed = tuple((s.sample, s.reason) for s in samples if isinstance(s, _Failure))
+        read = [sample for sample in samples if not isinstance(sample, _Failure)]
+        images = torch.empty(len(read), 3, size, size, dtype=torch.uint8)
         labels, indices = [], []
-        for number, sample in enumerate(samples):
+        for number, sample in enumerate(read):
             if isinstance(sample, ImageError):
                 return sample
             images[number] = sample[0]
@@ -105,6 +134,7 @@ class ImageDataset(Dataset[tuple[Tensor, int, int] | ImageError]):
             images,
             torch.tensor(labels, dtype=torch.int64),
             torch.tensor(indices, dtype=torch.int64),
+            failed,
         )
 
 

@@ -17,25 +17,7 @@ from dfx.evaluation.metrics import measure
 from dfx.evaluation.reliability import expected_calibration_error, reliability_curve
 from dfx.evaluation.roc import equal_error_rate, tpr_at_fpr
 from dfx.records import DEEPFAKE, Confusion
-
-METRIC_NAMES = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "real_accuracy",
-    "deepfake_accuracy",
-    "auc",
-    "average_precision",
-    "eer",
-    "tpr_at_fpr_1pct",
-    "tpr_at_fpr_5pct",
-    "loss",
-    "brier_score",
-    "ece",
-)
-"""In the order in which they are told."""
+from dfx.records.evaluation import METRIC_NAMES
 
 FPR_LIMITS = {"tpr_at_fpr_1pct": 0.01, "tpr_at_fpr_5pct": 0.05}
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +20,11 @@ from dfx.evaluation.assessment import Assessment
 from dfx.evaluation.intervals import wilson_interval
 from dfx.evaluation.resampling import resample_metrics
 from dfx.records import DEEPFAKE, REAL
+from dfx.records.evaluation import Interval
 
 RESAMPLES = 2000
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
-
-Method = Literal["percentile", "basic of the square", "wilson"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where a metric lies, with 95 % confidence.
-
-    Attributes:
-        low: Lower end.
-        high: Upper end.
-        method: How it was found.
-        left_out: Resamples in which the metric was undefined, and which are not in it.
-    """
-
-    low: float
-    high: float
-    method: Method
-    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,46 +5,16 @@ The reliability curve is in `dfx.evaluation.reliability`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from dfx.records import DEEPFAKE, REAL
+from dfx.records.report import Curve, ScoreHistogram
 
 TOLERANCE = 0.002
 """No point of a curve lies further from the thinned one, in either direction: half a pixel of 250,
 and less than the width of a line in any picture of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The points of a curve in their order.
-
-    Attributes:
-        x: In [0, 1], never falling.
-        y: In [0, 1].
-    """
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreHistogram:
-    """How p_deepfake is spread, each class by itself.
-
-    Attributes:
-        edges: Ends of the bins, one more than there are bins. A bin holds its lower end, and the
-            last one its upper end too.
-        real: Real images by bin.
-        deepfake: Deepfakes by bin.
-    """
-
-    edges: tuple[float, ...]
-    real: tuple[int, ...]
-    deepfake: tuple[int, ...]
 
 
 def roc_points(labels: NDArray[np.int64], p_deepfake: NDArray[np.float64]) -> Curve | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,34 +11,7 @@ from sklearn.metrics import roc_auc_score
 from dfx.evaluation.assessment import NO_DEEPFAKE, NO_REAL
 from dfx.evaluation.intervals import wilson_interval
 from dfx.records import DEEPFAKE, REAL
-
-
-@dataclass(frozen=True, slots=True)
-class GroupResult:
-    """Images of one source.
-
-    Attributes:
-        source: Its label.
-        real: Real images.
-        deepfake: Deepfakes.
-        right: Images that are judged rightly at the threshold.
-        accuracy_low: Lower end of the accuracy's 95 % interval, Wilson's.
-        accuracy_high: Upper end.
-        auc: None where undefined.
-        against: What the AUC holds the group's images against, in words; None where undefined.
-        reason: Why the AUC is undefined, in words, else None.
-    """
-
-    source: str
-    real: int
-    deepfake: int
-    right: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    auc: float | None
-    against: str | None
-    reason: str | None
+from dfx.records.evaluation import GroupResult
 
 
 def assess_groups(

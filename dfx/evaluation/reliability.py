@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,31 +10,9 @@ from numpy.typing import NDArray
 
 from dfx.evaluation.intervals import wilson_interval
 from dfx.records import DEEPFAKE
+from dfx.records.report import ReliabilityBin
 
 BINS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Images of similar p_deepfake, and how many of them are deepfakes.
-
-    Attributes:
-        p_low: Least p_deepfake.
-        p_high: Greatest p_deepfake.
-        mean_p: Mean p_deepfake.
-        share: Deepfakes among the images; equals `mean_p` where the probabilities are calibrated.
-        share_low: Lower end of the share's 95 % interval, Wilson's.
-        share_high: Upper end.
-    """
-
-    images: int
-    deepfakes: int
-    p_low: float
-    p_high: float
-    mean_p: float
-    share: float
-    share_low: float
-    share_high: float
 
 
 def bin_ranks(images: int) -> NDArray[np.int64]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dfx.evaluation.assessment import FPR_LIMITS, METRIC_NAMES
+from dfx.evaluation.assessment import FPR_LIMITS
 from dfx.evaluation.reliability import BINS, bin_ranks
 from dfx.records import DEEPFAKE, REAL
+from dfx.records.evaluation import METRIC_NAMES
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]

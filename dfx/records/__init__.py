@@ -2,9 +2,9 @@
 
 Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions.
 What is asked of them and answered has modules of its own: `leaderboard`, `differences`, `history`,
-`inventory` of files, `condition` of the record, `findings` of an examination. What a running
-training tells the one who watches is in `dfx.messages`. Ids that only storage needs stay in
-`dfx.tracking`; arrays and tensors stay in `dfx.training` and `dfx.evaluation`.
+`inventory` of files, `condition` of the record, `findings` of an examination, `evaluation` in full
+and the `report` of one. What a running training tells the one who watches is in `dfx.messages`.
+Ids that only storage needs stay in `dfx.tracking`; arrays and tensors in `dfx.evaluation`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # `dfx --help` needs the words, and not pydantic
     from dfx.config import ExperimentConfig
+    from dfx.records.evaluation import EvaluationDetail
 
 REAL = 0
 DEEPFAKE = 1
@@ -28,6 +29,7 @@ LABELS = ("Real", "Deepfake")
 
 Split = Literal["train", "val", "test"]
 CheckpointKind = Literal["last", "best"]
+Origin = Literal["training", "evaluate"]
 
 
 class Status(StrEnum):
@@ -207,6 +209,11 @@ class Evaluation:
         average_precision: None where a class is missing.
         loss: Mean cross-entropy, nats.
         predictions: Path of the per-image predictions, relative to the home.
+        origin: Whether training made it when the epoch ended, or `dfx evaluate` later.
+        dataset: What the data set is called; None of training's, which is the run's own.
+        folder: Of its report, relative to the home; None of training's.
+        test_use: Which use of a test split by this run it is, from 1; None of other splits.
+        detail: Readings with intervals and all else; None of training's.
     """
 
     epoch: int
@@ -223,6 +230,11 @@ class Evaluation:
     confusion: Confusion
     predictions: str | None
     created_at: datetime
+    origin: Origin = "training"
+    dataset: str | None = None
+    folder: str | None = None
+    test_use: int | None = None
+    detail: EvaluationDetail | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ the `run` no more than its names and when it was made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -60,7 +60,8 @@ def testify(
         "weights": run.weights,
         "epochs": [asdict(epoch) for epoch in (*detail.epochs, *([finished] if finished else []))],
         "evaluations": [
-            asdict(each) for each in (*detail.evaluations, *([scored] if scored else []))
+            asdict(replace(each, detail=None))  # it is in the evaluation's own folder
+            for each in (*detail.evaluations, *([scored] if scored else []))
         ],
         "attempts": [asdict(attempt) for attempt in detail.attempts],
         "written_at": datetime.now(UTC),

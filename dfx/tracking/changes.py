@@ -25,6 +25,7 @@ from dfx.tracking.tables import (
     RunRow,
     SplitRow,
     TagRow,
+    TestUseRow,
 )
 
 
@@ -152,6 +153,23 @@ def add_evaluation(session: Session, run: RunRow, evaluation: Evaluation) -> Non
     session.add(EvaluationRow(run_id=run.id, **mapping.evaluation_columns(evaluation)))
 
 
+def add_test_use(
+    session: Session, run: RunRow, *, epoch: int, dataset: str, dataset_digest: str
+) -> int:
+    """Adds a use of a test split, and gives its number, from 1."""
+    last = session.scalar(select(func.max(TestUseRow.number)).where(TestUseRow.run_id == run.id))
+    use = TestUseRow(
+        run_id=run.id,
+        number=(last or 0) + 1,
+        epoch=epoch,
+        dataset=dataset,
+        dataset_digest=dataset_digest,
+        used_at=clock(session),
+    )
+    session.add(use)
+    return use.number
+
+
 def store_data(session: Session, run: RunRow, splits: Sequence[SplitSummary]) -> None:
     """Adds what the splits hold.
 
@@ -205,6 +223,14 @@ def go_back(
 def drop_run(session: Session, run: RunRow) -> None:
     """Drops a run and all that refers to it."""
     # Epochs and files refer to attempts too, so attempts go after them.
-    for table in (EvaluationRow, CheckpointRow, EpochRow, SplitRow, TagRow, AttemptRow):
+    for table in (
+        EvaluationRow,
+        TestUseRow,
+        CheckpointRow,
+        EpochRow,
+        SplitRow,
+        TagRow,
+        AttemptRow,
+    ):
         session.execute(delete(table).where(table.run_id == run.id))
     session.execute(delete(RunRow).where(RunRow.id == run.id))

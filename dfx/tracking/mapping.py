@@ -21,12 +21,14 @@ from dfx.records import (
     Confusion,
     EpochRecord,
     Evaluation,
+    Origin,
     ProcessIdentity,
     Run,
     Split,
     SplitSummary,
     Status,
 )
+from dfx.records.evaluation import dump_detail, load_detail
 from dfx.tracking.tables import (
     AttemptRow,
     CheckpointRow,
@@ -206,6 +208,11 @@ def to_evaluation(row: EvaluationRow) -> Evaluation:
         confusion=Confusion(tn=row.tn, fp=row.fp, fn=row.fn, tp=row.tp),
         predictions=row.predictions,
         created_at=row.created_at,
+        origin=cast("Origin", row.origin),
+        dataset=row.dataset,
+        folder=row.folder,
+        test_use=row.test_use,
+        detail=None if row.detail is None else load_detail(row.detail),
     )
 
 
@@ -216,11 +223,14 @@ def evaluation_columns(evaluation: Evaluation) -> dict[str, Any]:
         StoreError: For a value that is not finite.
         ValueError: For a path that would not survive a move of the home.
     """
-    columns = dataclasses.asdict(evaluation)
+    columns = dataclasses.asdict(dataclasses.replace(evaluation, detail=None))
     columns.update(columns.pop("confusion"))
     _require_finite(columns, f"the {evaluation.split} evaluation of epoch {evaluation.epoch}")
-    if evaluation.predictions is not None:
-        _require_relative(evaluation.predictions)
+    for path in (evaluation.predictions, evaluation.folder):
+        if path is not None:
+            _require_relative(path)
+    if evaluation.detail is not None:
+        columns["detail"] = dump_detail(evaluation.detail)
     return columns
 
 

@@ -33,7 +33,7 @@ from dfx.tracking.backup import back_up_beside
 from dfx.tracking.process import is_process_alive
 from dfx.tracking.tables import AttemptRow, Base, RunRow
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision there has been, oldest first, as in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]

@@ -283,6 +283,27 @@ class RunStore(RunCurator):
             run, _ = fencing.hold(session, attempt_id)
             changes.drop_checkpoints(session, run, paths)
 
+    def record_test_use(self, run_id: int, *, epoch: int, dataset: str, dataset_digest: str) -> int:
+        """Counts a use of a test split; to be called before any of its images is opened.
+
+        Args:
+            run_id: Whose weights are to be scored.
+            epoch: Of the weights.
+            dataset: What the data set is called.
+            dataset_digest: Of its test split.
+
+        Returns:
+            Which use of a test split by this run it is, from 1.
+
+        Raises:
+            NotFoundError: Where there is no such run.
+        """
+        with database.writing(self._engine) as session:
+            run = queries.get_run_row(session, run_id, lock=True)
+            return changes.add_test_use(
+                session, run, epoch=epoch, dataset=dataset, dataset_digest=dataset_digest
+            )
+
     def record_evaluation(self, run_id: int, evaluation: Evaluation) -> None:
         """Adds an evaluation made outside a training.
 

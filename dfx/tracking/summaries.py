@@ -242,7 +242,7 @@ def _at_best_epoch(
 
 
 def _training_evaluation() -> ColumnElement[int]:
-    """The first one of the validation split at the best epoch: later ones are made by hand."""
+    """That of the validation split at the best epoch."""
     made = EvaluationRow.__table__.alias()
     return (
         select(func.min(made.c.id))
@@ -250,6 +250,7 @@ def _training_evaluation() -> ColumnElement[int]:
             made.c.run_id == RunRow.id,
             made.c.epoch == RunRow.best_epoch,
             made.c.split == "val",
+            made.c.origin == "training",
             made.c.superseded_by.is_(None),
         )
         .scalar_subquery()

@@ -266,3 +266,24 @@ class EvaluationRow(Base):
     tp: Mapped[int]
     predictions: Mapped[str | None]
     created_at: Mapped[datetime]
+    origin: Mapped[str] = mapped_column(server_default="training")
+    dataset: Mapped[str | None]
+    folder: Mapped[str | None]
+    test_use: Mapped[int | None]
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class TestUseRow(Base):
+    """One use of a test split by a run, written before any of its images is opened."""
+
+    __tablename__ = "test_uses"
+    __table_args__ = (UniqueConstraint("run_id", "number"), _AUTOINCREMENT)
+    __test__ = False  # pytest takes what begins with Test for its own
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    epoch: Mapped[int]
+    dataset: Mapped[str]
+    dataset_digest: Mapped[str]
+    used_at: Mapped[datetime]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from dfx.evaluation.assessment import METRIC_NAMES, assess
+from dfx.evaluation.assessment import assess
 from dfx.evaluation.metrics import measure
+from dfx.records.evaluation import METRIC_NAMES
 
 from .score_samples import BOTH_CLASSES, PAIRS, arrays
 

@@ -14,11 +14,12 @@ from scipy.integrate import quad
 from scipy.special import expit, log_expit
 from scipy.stats import binom, norm
 
-from dfx.evaluation.assessment import METRIC_NAMES, assess
-from dfx.evaluation.bootstrap import Interval, Intervals, bootstrap_intervals
+from dfx.evaluation.assessment import assess
+from dfx.evaluation.bootstrap import Intervals, bootstrap_intervals
 from dfx.evaluation.intervals import wilson_interval
 from dfx.evaluation.reliability import expected_calibration_error, reliability_curve
 from dfx.evaluation.resampling import resample_metrics
+from dfx.records.evaluation import METRIC_NAMES, Interval
 
 from .score_samples import PAIRS, Floats, Labels, arrays, draw_scores
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from dfx.evaluation.groups import GroupResult, assess_groups
+from dfx.evaluation.groups import assess_groups
 from dfx.evaluation.intervals import wilson_interval
+from dfx.records.evaluation import GroupResult
 
 from .score_samples import TIED
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfx.evaluation.assessment import METRIC_NAMES, assess
+from dfx.evaluation.assessment import assess
 from dfx.evaluation.resampling import draw_resample, resample_metrics
+from dfx.records.evaluation import METRIC_NAMES
 
 from .score_samples import PAIRS, Floats, Labels, arrays, draw_scores
 

@@ -1,0 +1,331 @@
+"""What an evaluation found, as frozen values: readings with intervals, sources, robustness.
+
+`EvaluationDetail` is what the store keeps of one, as JSON, beside the flat `Evaluation`. How the
+numbers come about is in `dfx.evaluation`; curves and pictures are in `dfx.records.report`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from dfx.records import Confusion, Split
+
+DETAIL_VERSION = 1
+"""Version of the stored form of `EvaluationDetail`. Raise it when a field changes meaning."""
+
+METRIC_NAMES = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "real_accuracy",
+    "deepfake_accuracy",
+    "auc",
+    "average_precision",
+    "eer",
+    "tpr_at_fpr_1pct",
+    "tpr_at_fpr_5pct",
+    "loss",
+    "brier_score",
+    "ece",
+)
+"""In the order in which they are told."""
+
+METRIC_HEADINGS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "precision": "precision (deepfake)",
+    "recall": "recall (deepfake)",
+    "f1": "F1 (deepfake)",
+    "real_accuracy": "accuracy of real",
+    "deepfake_accuracy": "accuracy of deepfake",
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "eer": "EER",
+    "tpr_at_fpr_1pct": "TPR at 1 % FPR",
+    "tpr_at_fpr_5pct": "TPR at 5 % FPR",
+    "loss": "log loss (nats)",
+    "brier_score": "Brier score",
+    "ece": "ECE (15 bins of equal mass)",
+}
+"""As shown."""
+
+Method = Literal["percentile", "basic of the square", "wilson", "delong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a metric lies, with 95 % confidence.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+        method: How it was found.
+        left_out: Resamples in which the metric was undefined, and which are not in it.
+    """
+
+    low: float
+    high: float
+    method: Method
+    left_out: int = 0
+
+
+ReadingKind = Literal["shipped", "uncalibrated", "half", "without_overlap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The scores of some images judged in one way.
+
+    Attributes:
+        kind: `shipped`: calibrated, at the threshold that the weights file carries; `uncalibrated`:
+            at temperature 1 and threshold 0.5; `half`: calibrated, at 0.5; `without_overlap`: as
+            the headline, of images that the run has neither trained nor validated on.
+        threshold: p_deepfake from which an image was called a deepfake.
+        temperature: What the logits were divided by; 1 is uncalibrated.
+        is_in_sample: Whether threshold and temperature were fitted on these very images.
+        confusion: Counts at the threshold.
+        values: Each of `METRIC_NAMES`; None where it is undefined for these images.
+        reasons: Why, in words, for each that is undefined, and for no other.
+        intervals: For each of `METRIC_NAMES`; None where there is none.
+        interval_reasons: Why there is none, for each such metric.
+    """
+
+    kind: ReadingKind
+    threshold: float
+    temperature: float
+    is_in_sample: bool
+    confusion: Confusion
+    values: Mapping[str, float | None]
+    reasons: Mapping[str, str]
+    intervals: Mapping[str, Interval | None]
+    interval_reasons: Mapping[str, str]
+
+    @property
+    def images(self) -> int:
+        """Images that were judged."""
+        c = self.confusion
+        return c.tn + c.fp + c.fn + c.tp
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """Images of one source, at the headline's threshold.
+
+    Attributes:
+        source: Its label: class and subfolder, `deepfake/stylegan2`.
+        real: Real images.
+        deepfake: Deepfakes.
+        right: Images that are judged rightly at the threshold.
+        accuracy_low: Lower end of the accuracy's 95 % interval, Wilson's.
+        accuracy_high: Upper end.
+        auc: None where undefined.
+        against: What the AUC holds the group's images against, in words; None where undefined.
+        reason: Why the AUC is undefined, in words, else None.
+    """
+
+    source: str
+    real: int
+    deepfake: int
+    right: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    auc: float | None
+    against: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Images of the scored set that the run has seen before, by content.
+
+    Attributes:
+        train: Scored images whose content was in the training set; None where its list of images
+            is gone.
+        val: Scored images whose content was in the validation set; None likewise.
+        either: Scored images in one of them or both, as far as is known.
+        unknown: Why a list is not to be had, in words, else None.
+    """
+
+    train: int | None
+    val: int | None
+    either: int
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredData:
+    """The images of an evaluation.
+
+    Attributes:
+        name: What the data set is called: the name of its folder.
+        root: Where it was, an absolute path.
+        split: Which split of it.
+        is_own: Whether it is the data the run was trained on.
+        digest: Of the split, as in `SplitSummary`.
+        content_digest: Likewise.
+        real: Real images that were scored.
+        deepfake: Deepfakes that were scored.
+        limit: The most images of each class; None where all were taken.
+        skipped: Name and reason of each unreadable image.
+    """
+
+    name: str
+    root: str
+    split: Split
+    is_own: bool
+    digest: str
+    content_digest: str
+    real: int
+    deepfake: int
+    limit: int | None
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def images(self) -> int:
+        """Images that were scored."""
+        return self.real + self.deepfake
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionResult:
+    """How the images of an evaluation are judged after one change, at the shipped threshold.
+
+    Attributes:
+        name: Of the condition, stable within a version of the suite: `jpeg-50`, `clean`.
+        family: What kind of change: `clean`, `jpeg`, `webp`, `blur`, `resize`, `noise`,
+            `brightness`, `contrast`, `resaved`.
+        level: How strong it is, in the family's own unit: quality, σ in pixels, scale, σ of 255,
+            factor; None of `clean`.
+        title: As shown: `JPEG quality 50`.
+        confusion: Counts at the shipped threshold, calibrated.
+        accuracy_low: Lower end of the accuracy's 95 % interval, Wilson's.
+        accuracy_high: Upper end.
+        tpr: Share of deepfakes called deepfakes; None without any.
+        fpr: Share of real images called deepfakes; None without any.
+        auc: None where a class is missing.
+        auc_low: Lower end of its 95 % interval, by DeLong's variance; None where there is none.
+        auc_high: Upper end.
+        failed: Images that could not be changed so, and are not in the counts.
+    """
+
+    name: str
+    family: str
+    level: float | None
+    title: str
+    confusion: Confusion
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    tpr: float | None
+    fpr: float | None
+    auc: float | None
+    auc_low: float | None
+    auc_high: float | None
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCheck:
+    """What becomes of the AUC when both classes are saved anew in one format, as JPEG 90.
+
+    A detector that has learned the file format instead of the picture loses its skill then.
+
+    Attributes:
+        formats: Images by class and file format: `{"real": {"JPEG": 9}, "deepfake": {"PNG": 9}}`.
+        auc_change: AUC of the images saved anew less that of the images as they are; None where
+            undefined.
+        p: DeLong's test of that difference; None where undefined.
+    """
+
+    formats: Mapping[str, Mapping[str, int]]
+    auc_change: float | None
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """One scoring under each condition of the suite.
+
+    Attributes:
+        version: Of the suite; results of different versions are not compared.
+        libraries: Versions of what made the changes: Pillow, libjpeg, libwebp.
+        threshold: The shipped one.
+        temperature: The shipped one.
+        results: `clean` first, then in the order of the suite.
+        format_check: What the re-saved images say.
+    """
+
+    version: int
+    libraries: Mapping[str, str]
+    threshold: float
+    temperature: float
+    results: tuple[ConditionResult, ...]
+    format_check: FormatCheck
+
+    @property
+    def clean(self) -> ConditionResult:
+        """The images as they are."""
+        return self.results[0]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationDetail:
+    """What the store keeps of an evaluation beside its flat values.
+
+    Attributes:
+        architecture: timm's name.
+        image_size_px: Height and width of the network's input.
+        device: What it was computed on.
+        precision: Number format of the forward pass, that of the training.
+        threshold_rule: `evaluate.threshold` of the run: `0.5`, `balanced`, `fpr=0.01`.
+        headline: Whose numbers are the evaluation's.
+        others: Further readings of the same scores.
+        groups: Results by subfolder, the worst first; empty where there is none.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+        seconds: How long it took.
+    """
+
+    architecture: str
+    image_size_px: int
+    device: str
+    precision: str
+    threshold_rule: str
+    data: ScoredData
+    overlap: Overlap
+    headline: Reading
+    others: tuple[Reading, ...]
+    groups: tuple[GroupResult, ...]
+    robustness: Robustness | None
+    resamples: int
+    seed: int
+    seconds: float
+
+    def find_reading(self, kind: ReadingKind) -> Reading | None:
+        """A further reading, or None where there is none of the kind."""
+        return next((reading for reading in self.others if reading.kind == kind), None)
+
+
+def dump_detail(detail: EvaluationDetail) -> dict[str, Any]:
+    """The stored form: plain values that JSON can hold, with their version."""
+    return {"version": DETAIL_VERSION, **asdict(detail)}
+
+
+def load_detail(content: Mapping[str, Any]) -> EvaluationDetail:
+    """Reads the stored form.
+
+    Raises:
+        ValueError: Where it is damaged, or of a newer version.
+    """
+    from pydantic import TypeAdapter  # most who need the words do not read one
+
+    values = dict(content)
+    version = values.pop("version", None)
+    if version != DETAIL_VERSION:
+        raise ValueError(f"details of an evaluation have version {version!r}")
+    return TypeAdapter(EvaluationDetail).validate_python(values)
