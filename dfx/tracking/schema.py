@@ -6,6 +6,8 @@ database is made from the tables at once; Alembic is imported only where there i
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ REVISIONS = ("0001", "0002", "0003")
 
 HEAD = REVISIONS[-1]
 """The revision this dfx works with."""
+
+_AGAIN_SECONDS = 0.02
 
 VERSION_TABLE = "dfx_alembic_version"
 
@@ -277,8 +281,19 @@ def _create(engine: Engine) -> None:
 
 
 def _ensure_wal(engine: Engine) -> None:
+    until = time.monotonic() + database.BUSY_SECONDS
     with database.translated(engine), engine.connect() as connection:
-        _execute_outside(connection, "PRAGMA journal_mode=WAL")
+        while True:
+            try:
+                _execute_outside(connection, "PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait here itself, when several processes start at one moment.
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
 
 def _execute_outside(connection: Connection, statement: str) -> None:

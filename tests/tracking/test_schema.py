@@ -143,19 +143,40 @@ def test_copy_without_wal_gets_it_again(sqlite_place: Place) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-STEP = '''
+def test_wal_waits_for_a_writer(sqlite_place: Place) -> None:
+    """SQLite itself refuses at once, as when several processes start after an upgrade."""
+    with sqlite_place.open():
+        pass
+    with closing(
+        sqlite3.connect(sqlite_place.home / "dfx.db", isolation_level=None, check_same_thread=False)
+    ) as writer:
+        writer.execute("PRAGMA journal_mode=DELETE")
+        writer.execute("BEGIN IMMEDIATE")
+        later = threading.Timer(0.2, writer.execute, ("COMMIT",))
+        later.start()
+        with sqlite_place.open(create=False) as store, store._engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        later.join()
+
+    assert mode == "wal"
+
+
+NEXT = f"{int(HEAD) + 1:04d}"
+"""The revision of a later dfx."""
+
+STEP = f'''
 """A step that a later dfx might take: a table built anew, and a new one."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 
 
 def upgrade():
     anew = "always" if op.get_bind().dialect.name == "sqlite" else "never"
     with op.batch_alter_table(
-        "runs", recreate=anew, table_kwargs={"sqlite_autoincrement": True}
+        "runs", recreate=anew, table_kwargs={{"sqlite_autoincrement": True}}
     ) as batch:
         batch.add_column(sa.Column("later", sa.Text()))
     op.create_table("laters", sa.Column("id", sa.Integer(), primary_key=True))
@@ -169,10 +190,10 @@ def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], No
     def become(step: str) -> None:
         folder = tmp_path / "50% later" / "migrations"
         shutil.copytree(schema.find_migrations(), folder)
-        (folder / "versions" / "0003_later.py").write_text(step)
+        (folder / "versions" / f"{NEXT}_later.py").write_text(step)
         monkeypatch.setattr(schema, "find_migrations", lambda: folder)
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003"))
-        monkeypatch.setattr(schema, "HEAD", "0003")
+        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, NEXT))
+        monkeypatch.setattr(schema, "HEAD", NEXT)
 
     return become
 
@@ -209,9 +230,9 @@ def test_older_database_is_backed_up_and_upgraded(
     assert again.id == removed.id + 1
     assert checks == [[("ok",)], []]
     assert len(copies) == 1
-    assert copies[0].name.startswith("dfx.db.0002.2")
+    assert copies[0].name.startswith(f"dfx.db.{HEAD}.2")
     with closing(sqlite3.connect(copies[0])) as connection:
-        assert connection.execute("SELECT * FROM dfx_alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT * FROM dfx_alembic_version").fetchall() == [(HEAD,)]
         assert connection.execute("SELECT epoch FROM epochs").fetchall() == [(1,)]
 
 
@@ -231,7 +252,8 @@ def test_database_in_use_is_not_upgraded(sqlite_place: Place, later: Callable[[s
         begin_run(store)
     before = get_digest(sqlite_place.home / "dfx.db")
     later(STEP)
-    with pytest.raises(SchemaError, match=f"from revision 0002 to 0003, but process {os.getpid()}"):
+    refusal = f"from revision {HEAD} to {NEXT}, but process {os.getpid()}"
+    with pytest.raises(SchemaError, match=refusal):
         sqlite_place.open(create=True)
 
     assert get_digest(sqlite_place.home / "dfx.db") == before
@@ -246,7 +268,7 @@ def test_upgrade_that_fails_half_way_names_the_copy(
         begin_run(store, process=gone())
     before = dump(sqlite_place.home / "dfx.db")
     later(STEP + "    op.execute('INSERT INTO nowhere VALUES (1)')\n")
-    with pytest.raises(SchemaError, match=r"0003 failed, and nothing was changed: .*nowhere") as no:
+    with pytest.raises(SchemaError, match=rf"{NEXT} failed, and nothing .*nowhere") as no:
         sqlite_place.open(create=False)
     (copy,) = sqlite_place.home.glob("dfx.db.*")
 
@@ -299,7 +321,7 @@ def test_server_is_upgraded_when_asked(
         run, _ = begin_run(store, process=gone())
     later(STEP)
     engine = open_engine(tmp_path, url=url)
-    with pytest.raises(SchemaError, match="has revision 0002; this dfx works with 0003") as no:
+    with pytest.raises(SchemaError, match=f"has revision {HEAD}; this dfx works with {NEXT}") as no:
         RunStore.open(tmp_path, url=url, create=False)
     copy = upgrade(engine, here=this_process())
 
@@ -344,7 +366,7 @@ def test_attempt_that_begins_meanwhile_stops_the_upgrade_of_a_server(
         state = find_state(store._engine)
 
     assert [f"process {os.getpid()}" in str(each) for each in refused] == [True]
-    assert state.revision == "0002"
+    assert state.revision == HEAD
 
 
 def test_first_starts_at_one_moment_make_one_store(place: Place) -> None:
