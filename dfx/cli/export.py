@@ -23,8 +23,9 @@ def export(
 ) -> None:
     """Write the record of runs for other programs.
 
-    Tables are runs (with their configuration, a column a key), attempts, epochs, checkpoints and
-    evaluations. Times are UTC, numbers have full precision, superseded rows are left out.
+    Tables are runs (with their configuration, a column a key), attempts, epochs, checkpoints,
+    evaluations and uses of test splits. Times are UTC, numbers have full precision, superseded rows
+    are left out.
 
     Example: dfx export runs record --to parquet
     """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # `dfx --help` needs the words, and not pydantic
     from dfx.config import ExperimentConfig
-    from dfx.records.evaluation import EvaluationDetail
+    from dfx.records.evaluation import EvaluationDetail, TestUse
 
 REAL = 0
 DEEPFAKE = 1
@@ -290,13 +290,25 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """A run with everything that hangs on it."""
+    """A run with everything that hangs on it.
+
+    Attributes:
+        evaluations: Those that stand, training's own and those made by hand, oldest first.
+        test_uses: Every use of a test split, in order; also those of which nothing came.
+    """
 
     run: Run
     epochs: tuple[EpochRecord, ...]
     attempts: tuple[Attempt, ...]
     checkpoints: tuple[CheckpointFile, ...]
     evaluations: tuple[Evaluation, ...]
+    test_uses: tuple[TestUse, ...] = ()
+
+    def find_report(self, epoch: int | None) -> Evaluation | None:
+        """The validation report that training made of an epoch, or None where there is none."""
+        return next(
+            (e for e in self.evaluations if e.origin == "training" and e.epoch == epoch), None
+        )
 
 
 @dataclass(frozen=True, slots=True)

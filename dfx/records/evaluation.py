@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from dfx.records import Confusion, Split
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 DETAIL_VERSION = 1
 """Version of the stored form of `EvaluationDetail`. Raise it when a field changes meaning."""
@@ -311,6 +316,30 @@ class EvaluationDetail:
         return next((reading for reading in self.others if reading.kind == kind), None)
 
 
+@dataclass(frozen=True, slots=True)
+class TestUse:
+    """One use of a test split by a run, counted before any of its images was opened.
+
+    Attributes:
+        number: Which use by this run, from 1.
+        epoch: Of the weights that were to be scored.
+        dataset: What the data set is called.
+        dataset_digest: Of its test split.
+        used_at: When it began.
+        is_recorded: Whether an evaluation came of it; also where a resume has gone back behind the
+            weights since.
+    """
+
+    __test__ = False  # pytest takes what begins with Test for its own
+
+    number: int
+    epoch: int
+    dataset: str
+    dataset_digest: str
+    used_at: datetime
+    is_recorded: bool
+
+
 def dump_detail(detail: EvaluationDetail) -> dict[str, Any]:
     """The stored form: plain values that JSON can hold, with their version."""
     return {"version": DETAIL_VERSION, **asdict(detail)}
@@ -322,10 +351,16 @@ def load_detail(content: Mapping[str, Any]) -> EvaluationDetail:
     Raises:
         ValueError: Where it is damaged, or of a newer version.
     """
-    from pydantic import TypeAdapter  # most who need the words do not read one
-
     values = dict(content)
     version = values.pop("version", None)
     if version != DETAIL_VERSION:
         raise ValueError(f"details of an evaluation have version {version!r}")
-    return TypeAdapter(EvaluationDetail).validate_python(values)
+    detail: EvaluationDetail = _details().validate_python(values)
+    return detail
+
+
+@cache
+def _details() -> TypeAdapter[EvaluationDetail]:
+    from pydantic import TypeAdapter  # most who need the words do not read one
+
+    return TypeAdapter(EvaluationDetail)

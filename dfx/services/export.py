@@ -28,6 +28,7 @@ _DTYPES: dict[Kind, str] = {
     "nested": "string",
     "integer": "Int64",
     "number": "Float64",
+    "truth": "boolean",
     "time": "datetime64[us, UTC]",
 }
 _NEEDED = {ExportFormat.PARQUET: "pyarrow", ExportFormat.TENSORBOARD: "tensorboard"}
@@ -167,7 +168,10 @@ def _to_series(values: Sequence[Any], kind: Kind) -> pd.Series[Any]:
     else:
         dtype = _DTYPES[kind]
         if kind == "nested":
-            values = [json.dumps(value, ensure_ascii=False) for value in values]
+            values = [
+                value if value is None else json.dumps(value, ensure_ascii=False)
+                for value in values
+            ]
     if dtype == "string":
         values = [value if value is None else _printable(value) for value in values]
     return pd.Series(values, dtype=dtype)

@@ -162,7 +162,7 @@ def add_test_use(
         run_id=run.id,
         number=(last or 0) + 1,
         epoch=epoch,
-        dataset=dataset,
+        dataset=mapping.to_text(dataset),
         dataset_digest=dataset_digest,
         used_at=clock(session),
     )

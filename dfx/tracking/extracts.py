@@ -10,15 +10,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from dfx.config import KINDS
 from dfx.records import ProcessIdentity, RunSummary
 from dfx.tracking import summaries
-from dfx.tracking.tables import AttemptRow, CheckpointRow, EpochRow, EvaluationRow, RunRow
+from dfx.tracking.tables import (
+    AttemptRow,
+    CheckpointRow,
+    EpochRow,
+    EvaluationRow,
+    RunRow,
+    TestUseRow,
+)
 
-Kind = Literal["text", "integer", "number", "time", "nested", "setting"]
+Kind = Literal["text", "integer", "number", "truth", "time", "nested", "setting"]
 """What a column holds: times are aware and in UTC, *nested* is a list or a mapping, a *setting* is
 whatever its key takes: a truth value, a number, a text. *Attempt* is the number of one."""
 
@@ -109,7 +116,23 @@ EVALUATION_COLUMNS: dict[str, Kind] = {
     "tp": "integer",
     "predictions": "text",
     "created_at": "time",
+    "origin": "text",
+    "dataset": "text",
+    "folder": "text",
+    "test_use": "integer",
+    "detail": "nested",
 }
+
+TEST_USE_COLUMNS: dict[str, Kind] = {
+    "number": "integer",
+    "epoch": "integer",
+    "dataset": "text",
+    "dataset_digest": "text",
+    "used_at": "time",
+    "is_recorded": "truth",
+}
+"""`test_use` of an evaluation is the number here. One of which nothing came is here too; and of one
+that is recorded, the run may have gone back behind the evaluation, which then is left out."""
 
 _OF_A_RUN: dict[str, Kind] = {"run": "text", "run_id": "integer"}
 
@@ -129,7 +152,7 @@ class Extract:
 
 
 def read_extracts(session: Session, here: ProcessIdentity) -> list[Extract]:
-    """Runs, attempts, epochs, checkpoints and evaluations, each in the order of their making."""
+    """Runs and what hangs on them, a table for each kind, in the order of their making."""
     runs = summaries.list_summaries(session, here, None)
     names = {run.id: run.run for run in runs}
     standing = (EpochRow.superseded_by, CheckpointRow.superseded_by, EvaluationRow.superseded_by)
@@ -140,6 +163,7 @@ def read_extracts(session: Session, here: ProcessIdentity) -> list[Extract]:
         _read_rows(session, names, "epochs", EpochRow, EPOCH_COLUMNS, epoch),
         _read_rows(session, names, "checkpoints", CheckpointRow, CHECKPOINT_COLUMNS, checkpoint),
         _read_rows(session, names, "evaluations", EvaluationRow, EVALUATION_COLUMNS, evaluation),
+        Extract("test_uses", {**_OF_A_RUN, **TEST_USE_COLUMNS}, _read_uses(session, names)),
     ]
 
 
@@ -196,3 +220,15 @@ def _read_rows(
         found = found.join(AttemptRow, AttemptRow.id == row.attempt_id)
     rows = [(names[values[0]], *values) for values in session.execute(found)]
     return Extract(name, {**_OF_A_RUN, **columns}, rows)
+
+
+def _read_uses(session: Session, names: Mapping[int, str]) -> list[tuple[Any, ...]]:
+    is_recorded = exists().where(
+        EvaluationRow.run_id == TestUseRow.run_id, EvaluationRow.test_use == TestUseRow.number
+    )
+    wanted = (
+        is_recorded if column == "is_recorded" else getattr(TestUseRow, column)
+        for column in TEST_USE_COLUMNS
+    )
+    found = select(TestUseRow.run_id, *wanted).order_by(TestUseRow.id)
+    return [(names[values[0]], *values) for values in session.execute(found)]

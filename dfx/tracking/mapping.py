@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, cast
@@ -28,7 +28,7 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
-from dfx.records.evaluation import dump_detail, load_detail
+from dfx.records.evaluation import TestUse, dump_detail, load_detail
 from dfx.tracking.tables import (
     AttemptRow,
     CheckpointRow,
@@ -36,6 +36,7 @@ from dfx.tracking.tables import (
     EvaluationRow,
     RunRow,
     SplitRow,
+    TestUseRow,
 )
 
 
@@ -216,6 +217,18 @@ def to_evaluation(row: EvaluationRow) -> Evaluation:
     )
 
 
+def to_test_use(row: TestUseRow, *, is_recorded: bool) -> TestUse:
+    """A use of a test split, of which an evaluation came or did not."""
+    return TestUse(
+        number=row.number,
+        epoch=row.epoch,
+        dataset=row.dataset,
+        dataset_digest=row.dataset_digest,
+        used_at=row.used_at,
+        is_recorded=is_recorded,
+    )
+
+
 def evaluation_columns(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as columns.
 
@@ -229,16 +242,28 @@ def evaluation_columns(evaluation: Evaluation) -> dict[str, Any]:
     for path in (evaluation.predictions, evaluation.folder):
         if path is not None:
             _require_relative(path)
+    if evaluation.dataset is not None:
+        columns["dataset"] = to_text(evaluation.dataset)
     if evaluation.detail is not None:
-        columns["detail"] = dump_detail(evaluation.detail)
+        columns["detail"] = detail = dump_detail(evaluation.detail)
+        _require_finite(detail, f"the detail of the {evaluation.split} evaluation")
     return columns
 
 
-def _require_finite(columns: dict[str, Any], where: str) -> None:
-    # SQLite would turn NaN into NULL without a word.
+def to_text(name: str) -> str:
+    """The name of a folder as text of a database: bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _require_finite(columns: Mapping[str, Any], where: str) -> None:
+    # SQLite would turn NaN into NULL without a word, and PostgreSQL refuses it in JSON.
     for name, value in columns.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise StoreError(f"{name} of {where} is {value}; only finite numbers are recorded")
+        if isinstance(value, Mapping):
+            _require_finite(value, f"{name} of {where}")
+        elif isinstance(value, list | tuple):
+            _require_finite({f"{name}[{i}]": item for i, item in enumerate(value)}, where)
 
 
 def _require_relative(path: str) -> None:

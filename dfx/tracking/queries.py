@@ -20,6 +20,7 @@ from dfx.records import (
     RunDetail,
     Status,
 )
+from dfx.records.evaluation import TestUse
 from dfx.records.history import RecordedEpoch, RunHistory
 from dfx.tracking import mapping
 from dfx.tracking.engine import clock
@@ -33,6 +34,7 @@ from dfx.tracking.tables import (
     RunRow,
     SplitRow,
     TagRow,
+    TestUseRow,
 )
 
 
@@ -133,7 +135,24 @@ def get_detail(session: Session, run_id: int, here: ProcessIdentity) -> RunDetai
         attempts=tuple(mapping.to_attempt(row) for row in _list_attempts(session, run_id)),
         checkpoints=tuple(list_checkpoints(session, run_id, None, include_superseded=False)),
         evaluations=tuple(mapping.to_evaluation(row) for row in evaluations),
+        test_uses=tuple(list_test_uses(session, run_id)),
     )
+
+
+def list_test_uses(session: Session, run_id: int) -> list[TestUse]:
+    """Every use of a test split by a run, in order."""
+    recorded = set(
+        session.scalars(
+            select(EvaluationRow.test_use).where(
+                EvaluationRow.run_id == run_id, EvaluationRow.test_use.is_not(None)
+            )
+        )
+    )
+    uses = select(TestUseRow).where(TestUseRow.run_id == run_id).order_by(TestUseRow.number)
+    return [
+        mapping.to_test_use(row, is_recorded=row.number in recorded)
+        for row in session.scalars(uses)
+    ]
 
 
 def get_history(session: Session, run_id: int, here: ProcessIdentity) -> RunHistory:

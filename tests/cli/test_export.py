@@ -28,6 +28,7 @@ from .conftest import Command  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).parents[1] / "tracking"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+from evaluation_samples import make_evaluation_by_hand
 from filled_store import draw_curves, fill
 from tracking_samples import begin_run, continue_run, make_epoch, make_split, record_epoch
 
@@ -43,7 +44,9 @@ COLUMNS = {
     " lr seconds images_per_second attempt finished_at",
     "checkpoints": "run run_id kind epoch step path bytes sha256 attempt recorded_at",
     "evaluations": "run run_id epoch split dataset_digest threshold accuracy precision recall f1"
-    " auc average_precision loss tn fp fn tp predictions created_at",
+    " auc average_precision loss tn fp fn tp predictions created_at origin dataset folder"
+    " test_use detail",
+    "test_uses": "run run_id number epoch dataset dataset_digest used_at is_recorded",
 }
 
 
@@ -61,6 +64,9 @@ def details(folder: Path) -> list[RunDetail]:
         again = make_epoch(2, attempt=2, val_loss=1 / 3, val_auc=None, lr=3.3e-5)
         store.record_epoch(attempt.id, again, checkpoints=[], evaluation=None, improved=False)
         store.finish_attempt(attempt.id, status=Status.COMPLETED, message="as planned")
+        for _ in range(2):
+            store.record_test_use(run.id, epoch=1, dataset="faces", dataset_digest="sha256:test")
+        store.record_evaluation(run.id, make_evaluation_by_hand("b4-robust/1"))
         store.add_tags(run.id, ["to keep", "best-so-far"])
         store.set_note(run.id, NOTE)
         other = ExperimentConfig().replace({"evaluate.threshold": "balanced", "optim.lr": 1 / 3e4})
@@ -101,7 +107,7 @@ def test_tables_have_the_documented_columns(
     written = {path.name: path for path in (folder / "out").iterdir()}
 
     assert outcome.code == 0, outcome.stderr
-    assert "out: runs 2, attempts 3, epochs 2, checkpoints 2, evaluations 1" in outcome.stderr
+    assert "out: runs 2, attempts 3, epochs 2, checkpoints 2, evaluations 2" in outcome.stderr
     assert outcome.stdout == ""
     assert set(written) == {f"{name}.{fmt}" for name in COLUMNS}
     for name, columns in COLUMNS.items():
@@ -126,6 +132,26 @@ def test_epochs_are_those_that_stand(
         assert fmt == "parquet" or found == "2025-03-04T05:06:07.891011Z"
         as_text = {key: "" if value is None else str(value) for key, value in values.items()}
         assert row == (as_text if fmt == "csv" else values)
+
+
+@pytest.mark.parametrize("fmt", READERS)
+def test_evaluations_tell_who_made_them(
+    fmt: str, details: list[RunDetail], dfx: Command, folder: Path
+) -> None:
+    """With the detail of those made by hand, and each use of a test split."""
+    dfx("export", "runs", "out", "--to", fmt)
+    training, by_hand = READERS[fmt](folder / "out" / f"evaluations.{fmt}")
+    uses = READERS[fmt](folder / "out" / f"test_uses.{fmt}")
+    detail = by_hand["detail"] if fmt == "json" else json.loads(by_hand["detail"])
+    nothing = "" if fmt == "csv" else None
+
+    assert (training["origin"], by_hand["origin"]) == ("training", "evaluate")
+    assert (training["folder"], training["test_use"], training["detail"]) == (nothing,) * 3
+    assert (by_hand["dataset"], int(by_hand["test_use"])) == ("other_faces", 1)
+    assert by_hand["folder"] == "b4-robust/1/evaluations/0001-test-e0001"
+    assert detail["headline"]["intervals"]["accuracy"]["low"] == 0.4
+    assert [str(use["is_recorded"]) for use in uses] == ["True", "False"]
+    assert [int(use["number"]) for use in uses] == [1, 2]
 
 
 @pytest.mark.parametrize("fmt", READERS)

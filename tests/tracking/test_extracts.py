@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
+from evaluation_samples import make_detail, make_evaluation_by_hand
 from tracking_samples import begin_run, continue_run, gone, make_epoch, make_split, record_epoch
 
 from dfx.config import KINDS
+from dfx.records.evaluation import dump_detail
 from dfx.tracking.extracts import Extract
 from dfx.tracking.store import RunStore
 
@@ -31,6 +34,10 @@ def test_tables_are_what_stands(store: RunStore) -> None:
         evaluation=None,
         improved=False,
     )
+    by_hand = make_evaluation_by_hand(test_use=2)
+    for _ in range(3):
+        store.record_test_use(run.id, epoch=1, dataset="other_faces", dataset_digest="sha256:test")
+    store.record_evaluation(run.id, by_hand)
     store.add_tags(run.id, ["a", "b"])
     begin_run(store, experiment="other")
     tables = {table.name: as_mappings(table) for table in store.read_extracts()}
@@ -42,8 +49,14 @@ def test_tables_are_what_stands(store: RunStore) -> None:
     assert [
         (row["kind"], row["epoch"], row["attempt"], row["path"]) for row in tables["checkpoints"]
     ] == [("last", 1, 1, "b4/1/last-10.pt"), ("best", 1, 1, "b4/1/best-10.pt")]
-    (evaluation,) = (asdict(each) for each in detail.evaluations)
-    assert tables["evaluations"] == [named | evaluation.pop("confusion") | evaluation]
+    flat = [named | asdict(each.confusion) | asdict(each) for each in detail.evaluations]
+    flat[1]["detail"] = json.loads(json.dumps(dump_detail(make_detail())))
+    assert [row["origin"] for row in tables["evaluations"]] == ["training", "evaluate"]
+    assert tables["evaluations"] == [
+        {key: value for key, value in row.items() if key != "confusion"} for row in flat
+    ]
+    assert tables["test_uses"] == [named | asdict(use) for use in detail.test_uses]
+    assert [row["is_recorded"] for row in tables["test_uses"]] == [False, True, False]
     assert [(row["run"], row["attempt"], row["outcome"]) for row in tables["attempts"]] == [
         ("b4/1", 1, "lost"),
         ("b4/1", 2, None),
@@ -62,6 +75,7 @@ def test_empty_store_has_all_tables(store: RunStore) -> None:
     tables = store.read_extracts()
 
     assert [(table.name, table.rows) for table in tables] == [
-        (name, []) for name in ("runs", "attempts", "epochs", "checkpoints", "evaluations")
+        (name, [])
+        for name in ("runs", "attempts", "epochs", "checkpoints", "evaluations", "test_uses")
     ]
     assert set(KINDS) < set(tables[0].columns)
