@@ -40,7 +40,7 @@ class Place:
         head = (
             "import os, sys, time\n"
             "from pathlib import Path\n"
-            f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            f"sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
             "from tracking_samples import *\n"
             f"place = Place(Path({str(self.home)!r}), {self.url!r})\n"
             f"arguments = {[str(each) for each in arguments]!r}\n"
