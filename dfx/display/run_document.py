@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dfx.display.by_hand import use_documents
 from dfx.display.epochs import epoch_rows
 from dfx.display.evaluation import evaluation_document
 from dfx.display.formats import to_plain
-from dfx.records import Attempt, RunDetail, SplitSummary
+from dfx.records import Attempt, Evaluation, RunDetail, SplitSummary
 
 
 def run_document(
@@ -24,11 +25,14 @@ def run_document(
     `{run, id, experiment, number, uuid, status, message, tags: [], note, created_at, seconds,
     best_epoch, planned_epochs, recipe_digest, host, home, directory, folder, config: {…},
     weights: {…}, data: [{split, digest, content_digest, images, real, deepfake, skipped}],
-    epochs: [{…}], attempts: [{…}], checkpoints: [{…}], evaluations: [{…}], files: [{path, bytes}]}`
+    epochs: [{…}], attempts: [{…}], checkpoints: [{…}], evaluations: [{…}],
+    test_uses: [{number, epoch, dataset, dataset_digest, used_at, is_recorded}],
+    files: [{path, bytes}]}`
 
     `host`, `home` and `directory` say where its files were made; `folder` is where they are on this
     machine, null where they are elsewhere, and `files` is null then. Paths are relative to the
-    home; `bytes` is null for a file that is gone.
+    home; `bytes` is null for a file that is gone. What `origin` says of an evaluation is `training`
+    or `evaluate`; its other readings and its intervals are in the `evaluation.json` of its folder.
     """
     run = detail.run
     document = {
@@ -56,7 +60,8 @@ def run_document(
         "epochs": epoch_rows(detail.epochs),
         "attempts": [_attempt(attempt) for attempt in detail.attempts],
         "checkpoints": [asdict(file) for file in detail.checkpoints],
-        "evaluations": [evaluation_document(run.name, item) for item in detail.evaluations],
+        "evaluations": [_evaluation(run.name, item) for item in detail.evaluations],
+        "test_uses": use_documents(detail.test_uses),
         "files": None if sizes is None else _files(sizes),
     }
     plain: dict[str, Any] = to_plain(document)
@@ -84,6 +89,16 @@ def _split(split: SplitSummary) -> dict[str, Any]:
         "real": split.real,
         "deepfake": split.deepfake,
         "skipped": [{"path": path, "reason": reason} for path, reason in split.skipped],
+    }
+
+
+def _evaluation(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        **evaluation_document(run_name, evaluation),
+        "origin": evaluation.origin,
+        "dataset": evaluation.dataset,
+        "folder": evaluation.folder,
+        "test_use": evaluation.test_use,
     }
 
 

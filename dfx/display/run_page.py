@@ -18,6 +18,7 @@ from rich.text import Text
 
 from dfx.config import ExperimentConfig
 from dfx.display.attempts import attempts_report
+from dfx.display.by_hand import by_hand_table, describe_uses
 from dfx.display.console import printable
 from dfx.display.curves import Curves
 from dfx.display.epochs import epochs_table
@@ -208,18 +209,24 @@ def _epochs(detail: RunDetail) -> RenderableType:
 
 
 def _evaluations(detail: RunDetail) -> RenderableType:
-    """Those of the best epoch in full; the others, whose weights are gone or passed, in a line."""
-    best = [e for e in detail.evaluations if e.epoch == detail.run.best_epoch]
-    others = [e for e in detail.evaluations if e.epoch != detail.run.best_epoch]
+    """Training's own of the best epoch in full; the others, whose weights are gone, in a line."""
+    best = detail.find_report(detail.run.best_epoch)
+    others = [e for e in detail.evaluations if e.origin == "training" and e is not best]
+    by_hand = [e for e in detail.evaluations if e.origin == "evaluate"]
     parts: list[RenderableType] = []
-    for evaluation in best:
-        title = f"{evaluation.split} at epoch {evaluation.epoch}"
-        parts += [evaluation_report(evaluation, title=title), Text()]
+    if best is not None:
+        title = f"{best.split} at epoch {best.epoch}"
+        parts.append(evaluation_report(best, title=title))
     if others:
-        parts += [Text("At other epochs", style="bold"), evaluations_table(others)]
-    else:
-        parts = parts[:-1]
-    return Group(*parts) if parts else _none("none")
+        heading = Text("At other epochs", style="bold")
+        parts.append(Group(heading, evaluations_table(others)))
+    if by_hand:
+        heading = Text("Made by hand", style="bold")
+        parts.append(Group(heading, by_hand_table(by_hand, detail.run.directory)))
+    if detail.test_uses:
+        parts.append(Group(*describe_uses(detail.test_uses)))
+    spaced = [part for each in parts for part in (each, Text())][:-1]
+    return Group(*spaced) if spaced else _none("none")
 
 
 def _files(

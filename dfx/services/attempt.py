@@ -294,7 +294,7 @@ def _record_failure(work: Work, message: str) -> None:
 def _report(work: Work, notify: Notify) -> Run:
     detail = work.store.get_detail(work.run.id)
     best = detail.run.best_epoch
-    evaluation = next((each for each in detail.evaluations if each.epoch == best), None)
+    evaluation = detail.find_report(best)
     if best is None:
         notify(
             Notice(

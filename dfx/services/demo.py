@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfx.data.sample import write_sample
+from dfx.errors import NotFoundError
 from dfx.messages import Counting, Message, Notice, RunFinished
 from dfx.records import Evaluation, Prediction, Status
 from dfx.records.leaderboard import Leaderboard
@@ -78,7 +79,12 @@ def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
     leaderboard = compare_runs(home)
     winner = leaderboard.groups[0].ranked[0].summary
     shown = show_run(winner.run, home)
-    evaluation = next(e for e in shown.detail.evaluations if e.epoch == winner.best_epoch)
+    evaluation = shown.detail.find_report(winner.best_epoch)
+    if evaluation is None:
+        raise NotFoundError(
+            f"{winner.run} has no validation report",
+            hint=f"remove its files in {home}, or name another folder",
+        )
     detector = load_detector("best", weights_file=None, home=home, device=DEVICE)
     images = [
         image

@@ -195,9 +195,7 @@ def _results(detail: RunDetail) -> dict[str, float | None]:
     """The values of a run's best epoch; those of its evaluation are the training's own."""
     run = detail.run
     epoch = next((e for e in detail.epochs if e.epoch == run.best_epoch), None)
-    evaluation = next(
-        (e for e in detail.evaluations if e.epoch == run.best_epoch and e.split == "val"), None
-    )
+    evaluation = detail.find_report(run.best_epoch)
     values: dict[str, float | None] = {
         "best_epoch": run.best_epoch,
         "epochs": len(detail.epochs),

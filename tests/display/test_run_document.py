@@ -3,13 +3,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+
+from evaluation_samples import make_evaluation_by_hand
 
 from dfx.config import parse_config
 from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows
 from dfx.display.formats import to_csv, to_json, to_markdown
 from dfx.display.run_document import run_document
 from dfx.records import RunDetail
+from dfx.records.evaluation import TestUse
 
 
 def test_document_has_the_documented_shape(detail: RunDetail) -> None:
@@ -41,6 +45,7 @@ def test_document_has_the_documented_shape(detail: RunDetail) -> None:
         "attempts",
         "checkpoints",
         "evaluations",
+        "test_uses",
         "files",
     ]
     assert document["run"] == "b4-baseline/2"
@@ -102,6 +107,36 @@ def test_configuration_comes_back_by_section(detail: RunDetail) -> None:
     assert detail.run.config == parse_config(document["config"])
 
 
+def test_evaluations_by_hand_and_uses_of_test_splits_are_told(detail: RunDetail) -> None:
+    """Also a use of which nothing came."""
+    by_hand = make_evaluation_by_hand("b4-baseline/2", epoch=2)
+    used_at = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+    uses = (
+        TestUse(1, 2, "other_faces", "sha256:test", used_at, is_recorded=True),
+        TestUse(2, 2, "other_faces", "sha256:test", used_at, is_recorded=False),
+    )
+    several = replace(detail, evaluations=(*detail.evaluations, by_hand), test_uses=uses)
+    document = json.loads(to_json(run_document(several)))
+
+    assert [
+        {key: each[key] for key in ("origin", "dataset", "folder", "test_use")}
+        for each in document["evaluations"]
+    ] == [
+        {"origin": "training", "dataset": None, "folder": None, "test_use": None},
+        {
+            "origin": "evaluate",
+            "dataset": "other_faces",
+            "folder": "b4-baseline/2/evaluations/0001-test-e0002",
+            "test_use": 1,
+        },
+    ]
+    assert [(use["number"], use["is_recorded"]) for use in document["test_uses"]] == [
+        (1, True),
+        (2, False),
+    ]
+    assert document["test_uses"][0]["used_at"] == "2026-02-03T04:05:06Z"
+
+
 def test_skipped_images_are_all_there(detail: RunDetail) -> None:
     assert run_document(detail)["data"][1]["skipped"] == [
         {"path": "deepfake/[x] torn.jpg", "reason": "truncated: 120 bytes missing"}
@@ -111,7 +146,7 @@ def test_skipped_images_are_all_there(detail: RunDetail) -> None:
 def test_a_run_of_which_there_is_nothing_yet_has_empty_lists(empty_detail: RunDetail) -> None:
     document = run_document(empty_detail)
 
-    for name in ("data", "epochs", "attempts", "checkpoints", "evaluations"):
+    for name in ("data", "epochs", "attempts", "checkpoints", "evaluations", "test_uses"):
         assert document[name] == []
     assert document["best_epoch"] is None
 

@@ -3,14 +3,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from evaluation_samples import make_evaluation_by_hand
 from rich.console import Console, RenderableType
 
 from dfx.config import KINDS
 from dfx.display.run_page import run_page
 from dfx.records import RunDetail, Status
+from dfx.records.evaluation import TestUse
 
 FOLDER = Path("/srv/faces/runs/b4-baseline/2")
 
@@ -107,14 +110,37 @@ def test_only_evaluations_of_the_best_epoch_are_shown_in_full(
 ) -> None:
     (best,) = detail.evaluations
     earlier = replace(best, epoch=1, accuracy=0.8125)
-    by_hand = replace(best, split="test")
-    several = replace(detail, evaluations=(earlier, best, by_hand))
+    several = replace(detail, evaluations=(earlier, best))
     text = render(run_page(several, FOLDER), 100)
 
-    assert text.count("Confusion matrix") == 2
-    assert text.index("val at epoch 2") < text.index("test at epoch 2")
+    assert text.count("Confusion matrix") == 1
+    assert "val at epoch 2" in text
     assert "      1  val      0.8125" in text
     assert "At other epochs" not in render(run_page(detail, FOLDER), 100)
+
+
+def test_training_has_the_headline_beside_evaluations_by_hand(
+    detail: RunDetail,
+    render: Callable[[RenderableType, int], str],
+    golden: Callable[[str, str], None],
+) -> None:
+    """Those are a line each, with how often a test split was used and what came of it."""
+    used_at = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+    uses = tuple(
+        TestUse(number, 2, "other_faces", "sha256:test", used_at, is_recorded=number != 2)
+        for number in (1, 2, 4)
+    )
+    by_hand = (
+        make_evaluation_by_hand("b4-baseline/2", epoch=2),
+        make_evaluation_by_hand("b4-baseline/2", 4, epoch=2, detail=None),
+        make_evaluation_by_hand("b4-baseline/2", 5, epoch=2, split="val", folder=None),
+    )
+    several = replace(detail, evaluations=(*by_hand, *detail.evaluations), test_uses=uses)
+    text = render(run_page(several, FOLDER), 120)
+    section = text[text.index("Evaluations") : text.index("Files")]
+
+    assert text.count("Confusion matrix") == 1
+    golden("show-by-hand", section)
 
 
 def test_sizes_have_a_total(
