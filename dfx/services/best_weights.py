@@ -48,7 +48,7 @@ def find_best_weights(store: RunStore, reference: str) -> BestWeights:
         reference: The bare name of an experiment means its best run.
 
     Raises:
-        NotFoundError: Where there is no such run, it has no weights yet, or its files are elsewhere.
+        NotFoundError: Where there is no such run, it has no weights, or its files are elsewhere.
         StoreError: Where the file is not as it was written.
     """
     choice = resolve_run(store, reference, of_experiment="best")
