@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# Tests are imported by path, so what those of several rooms share must be found by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
 # As `dfx.cli.app.main` does, here before torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
