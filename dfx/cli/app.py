@@ -21,6 +21,7 @@ from dfx.cli import (
     demo,
     diff,
     doctor,
+    evaluate,
     export,
     gc,
     log,
@@ -53,6 +54,7 @@ app.command()(compare.compare)
 app.command()(show.show)
 app.command()(diff.diff)
 app.command()(log.log)
+app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.command()(doctor.doctor)

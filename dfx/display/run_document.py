@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfx.display.epochs import epoch_rows
-from dfx.display.evaluation import evaluation_document
+from dfx.display.evaluation_document import evaluation_document
 from dfx.display.formats import to_plain
 from dfx.records import Attempt, RunDetail, SplitSummary
 
