@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dfx.data.index import ListedImage, SplitIndex, check_images, digest_listing, list_split
 from dfx.errors import DataError
 from dfx.messages import Counting, Notice
-from dfx.records import Run, Split
+from dfx.records import Run, Split, SplitSummary
 from dfx.records.evaluation import Overlap
 from dfx.services.home import as_absolute
 from dfx.services.image_lists import find_manifest
@@ -72,7 +72,7 @@ def choose_data(
     """
     own_root = as_absolute(Path(str(settings["data.root"])))
     root = own_root if data is None else as_absolute(data)
-    is_own = data is None or root.resolve() == own_root.resolve()
+    is_own = root.resolve() == own_root.resolve() or _holds_own(root, run)
     recorded = run.find_split(split)
     if is_own and limit is None and split != "test":
         limit = run.config.data.limit
@@ -85,11 +85,9 @@ def choose_data(
                 hint=f"say where it is now: dfx evaluate {run.name} --data DIR",
             ) from None
         raise _explain_missing_split(error, root, split) from None
-    skipped = {name for name, _ in recorded.skipped} if recorded else set()
-    digest = digest_listing(image for image in listed if image.name not in skipped)
-    if recorded and digest == recorded.digest:
-        is_own = True  # wherever it lies now
-    elif recorded and is_own and limit == run.config.data.limit:
+    digest = _digest(listed, recorded)
+    is_unchanged = recorded is not None and digest == recorded.digest
+    if is_own and recorded and not is_unchanged and limit == run.config.data.limit:
         notify(
             Notice(
                 f"the {split} images in {root} are no longer those that {run.name} worked on:"
@@ -188,6 +186,22 @@ def _find_seen(run: Run, home: Path, index: SplitIndex, split: Split) -> NDArray
         return None
     contents = set(manifest.values())
     return np.array([sha256 in contents for sha256 in index.sha256], np.bool_)
+
+
+def _holds_own(root: Path, run: Run) -> bool:
+    """Whether the run's validation images lie there now, by names and sizes."""
+    recorded = run.find_split(_FITTED_ON)
+    try:
+        listed = list_split(root, _FITTED_ON, limit=run.config.data.limit, to_train=False)
+    except DataError:
+        return False
+    return recorded is not None and _digest(listed, recorded) == recorded.digest
+
+
+def _digest(listed: tuple[ListedImage, ...], recorded: SplitSummary | None) -> str:
+    """The digest of a listing, without images that could not be read when it was recorded."""
+    skipped = {name for name, _ in recorded.skipped} if recorded else set()
+    return digest_listing(image for image in listed if image.name not in skipped)
 
 
 def _explain_missing_split(error: DataError, root: Path, split: Split) -> DataError:

@@ -177,6 +177,15 @@ def test_another_set_is_shown_beside_the_own_one(
     assert accuracy.rstrip().endswith(f"{own['accuracy']:.4f}")
 
 
+def test_own_data_are_known_wherever_they_lie(dfx: Command, home: Path, faces: Path) -> None:
+    moved = dfx("evaluate", "--data", faces, "--split", "test", "--format", "json").json()
+    for path in (faces / "val" / "real").iterdir():
+        path.unlink()
+    changed = dfx("evaluate", "--data", faces, "--split", "test", "--format", "json").json()
+
+    assert (moved["is_own_data"], changed["is_own_data"]) == (True, False)
+
+
 def test_images_seen_in_training_are_counted_and_left_out_beside(dfx: Command, faces: Path) -> None:
     for number in range(3):
         shutil.copy(
