@@ -1,4 +1,4 @@
-"""The formats that data is printed in, as words of the command line. Imports nothing of ours."""
+"""Words of the command line: formats that data is printed in, splits. Imports nothing of ours."""
 
 from enum import StrEnum
 
@@ -29,3 +29,11 @@ class ExportFormat(StrEnum):
     JSON = "json"
     PARQUET = "parquet"
     TENSORBOARD = "tensorboard"
+
+
+class SplitName(StrEnum):
+    """The splits of a data set."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"

@@ -96,6 +96,17 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def ordinal(number: int) -> str:
+    """A number as a place in an order.
+
+    >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 21, 111)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '21st', '111th']
+    """
+    is_teen = number % 100 in (11, 12, 13)
+    ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 Message = Progress | Counting | Notice | EpochFinished | RunFinished
 
 

@@ -21,6 +21,7 @@ from dfx.cli import (
     demo,
     diff,
     doctor,
+    evaluate,
     export,
     gc,
     log,
@@ -53,6 +54,7 @@ app.command()(compare.compare)
 app.command()(show.show)
 app.command()(diff.diff)
 app.command()(log.log)
+app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
@@ -163,5 +165,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
     if sys.argv[1:2] in (["run"], ["resume"]):  # whose loading takes long enough to be stopped
         sys.stderr.write(
             f"stopped by {signal.Signals(number).name}, before anything was recorded\n"
+        )
+    if sys.argv[1:2] == ["evaluate"]:
+        sys.stderr.write(
+            f"stopped by {signal.Signals(number).name}: no evaluation was recorded; a use of a test"
+            " split stays counted\n"
         )
     sys.exit(128 + number)

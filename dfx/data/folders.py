@@ -42,12 +42,14 @@ class FaceFolder(ImageFolder):  # type: ignore[misc]  # torchvision ships no typ
 
     Args:
         folder: The split's folder, holding one folder per class.
+        needs_both: Whether a class may not be missing or empty.
 
     Raises:
         DataError: Where a class is missing, empty, doubled or unknown.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, needs_both: bool = True) -> None:
+        self._needs_both = needs_both
         super().__init__(folder, loader=decode_image)
 
     def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
@@ -70,34 +72,45 @@ class FaceFolder(ImageFolder):  # type: ignore[misc]  # torchvision ships no typ
                 )
             labels[name] = label
         for label, class_name in enumerate(CLASS_NAMES):
-            if label not in labels.values():
+            if label not in labels.values() and (self._needs_both or not labels):
                 raise DataError(f"{directory} has no folder {class_name!r}", hint=LAYOUT)
         return sorted(labels, key=labels.__getitem__), labels
 
-    @staticmethod
     def make_dataset(
+        self,
         directory: str | Path,
         class_to_idx: dict[str, int],
-        extensions: tuple[str, ...] | None = None,  # noqa: ARG004  # ours are SUFFIXES
-        is_valid_file: Callable[[str], bool] | None = None,  # noqa: ARG004  # as above
-        allow_empty: bool = False,  # noqa: ARG004, FBT001, FBT002  # torchvision's signature
+        extensions: tuple[str, ...] | None = None,  # noqa: ARG002  # ours are SUFFIXES
+        is_valid_file: Callable[[str], bool] | None = None,  # noqa: ARG002  # as above
+        allow_empty: bool = False,  # noqa: ARG002, FBT001, FBT002  # torchvision's signature
     ) -> list[tuple[str, int]]:
         """Paths and labels of all images of the split."""
         samples: list[tuple[str, int]] = []
         for name, label in sorted(class_to_idx.items(), key=lambda item: item[1]):
             folder = Path(directory) / name
             paths = sorted(walk_images(folder, SUFFIXES))
-            if not paths:
+            if not paths and self._needs_both:
                 raise DataError(
                     f"{folder} holds no image; expected files ending in {', '.join(SUFFIXES)}",
                     hint=LAYOUT,
                 )
             samples += ((path, label) for path in paths)
+        if not samples:
+            raise DataError(
+                f"{directory} holds no image; expected files ending in {', '.join(SUFFIXES)}",
+                hint=LAYOUT,
+            )
         return samples
 
 
-def find_split(root: Path, split: Split) -> Path:
+def find_split(root: Path, split: Split, *, may_be_root: bool = False) -> Path:
     """The folder of a split.
+
+    Args:
+        root: The data folder.
+        split: Which split.
+        may_be_root: Whether a root that has no splits, but the folders of the classes, is taken for
+            the split, as sets are often published.
 
     Raises:
         DataError: Where the root or the split is missing, or the split is there twice.
@@ -106,6 +119,8 @@ def find_split(root: Path, split: Split) -> Path:
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise DataError(f"data folder {str(root)!r} {what}", hint=LAYOUT)
     found = [name for name in _folders(root) if name.lower() in SPLIT_FOLDERS[split]]
+    if not found and may_be_root and _has_classes_alone(root):
+        return root
     if not found:
         wanted = " or ".join(repr(name) for name in SPLIT_FOLDERS[split])
         raise DataError(f"data folder {str(root)!r} has no folder {wanted}", hint=LAYOUT)
@@ -116,6 +131,12 @@ def find_split(root: Path, split: Split) -> Path:
             hint="keep one of them",
         )
     return root / found[0]
+
+
+def _has_classes_alone(root: Path) -> bool:
+    names = {name.lower() for name in _folders(root)}
+    splits = {name for names in SPLIT_FOLDERS.values() for name in names}
+    return bool(names & set(CLASS_FOLDERS)) and not names & splits
 
 
 def _folders(folder: Path) -> list[str]:

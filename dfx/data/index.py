@@ -85,7 +85,9 @@ def digest_listing(images: Iterable[ListedImage]) -> str:
     return _digest(f"{image.name}\t{image.bytes}\n" for image in ordered)
 
 
-def list_split(root: Path, split: Split, *, limit: int | None) -> tuple[ListedImage, ...]:
+def list_split(
+    root: Path, split: Split, *, limit: int | None, to_train: bool = True
+) -> tuple[ListedImage, ...]:
     """Lists the images of a split without reading them.
 
     Args:
@@ -93,13 +95,15 @@ def list_split(root: Path, split: Split, *, limit: int | None) -> tuple[ListedIm
         split: Which split.
         limit: Images per class. Which ones is decided by a digest of their names, so that they
             come from all subfolders, and a larger limit adds to those of a smaller one.
+        to_train: Whether the classes must both be there, in a folder of the split. To be scored,
+            one is enough, and the root itself may be the split.
 
     Raises:
         DataError: Where the folders are not as they should be.
     """
-    folder = find_split(root, split)
+    folder = find_split(root, split, may_be_root=not to_train)
     listed: list[ListedImage] = []
-    samples = FaceFolder(folder).samples
+    samples = FaceFolder(folder, needs_both=to_train).samples
     for label, class_name in enumerate(CLASS_NAMES):
         paths = [Path(path) for path, its_label in samples if its_label == label]
         named = [
@@ -118,6 +122,7 @@ def check_images(
     memory: Path | None,
     fail_on_bad: bool,
     progress: Callable[[int, int], None],
+    to_train: bool = True,
 ) -> SplitIndex:
     """Reads and decodes every image.
 
@@ -127,6 +132,7 @@ def check_images(
         memory: File that remembers what was found; None remembers nothing.
         fail_on_bad: Whether the first unreadable image is an error.
         progress: Called with images done and their total. What it raises ends the check.
+        to_train: Whether both classes must be there; to be scored, any image is enough.
 
     Raises:
         DataError: Where an image is unreadable and `fail_on_bad`, or a class has none left.
@@ -156,8 +162,11 @@ def check_images(
         sha256=tuple(finding.sha256 for _, finding in good),
         skipped=tuple((i.name, f.error) for i, f in zip(images, found, strict=True) if f.error),
     )
+    labels = set(index.labels)
+    if not labels and not to_train:
+        raise DataError(f"split {split!r} has no readable image", hint=LAYOUT)
     for label, class_name in enumerate(CLASS_NAMES):
-        if label not in index.labels:
+        if label not in labels and to_train:
             raise DataError(
                 f"split {split!r} has no readable image of class {class_name!r}", hint=LAYOUT
             )

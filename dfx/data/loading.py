@@ -45,8 +45,7 @@ class Batch(NamedTuple):
 
 
 ImageChange = Callable[[Image.Image, int], Image.Image]
-"""What is done to a decoded image, by its position in the index. Raises `ImageError` where it cannot
-be done."""
+"""What is done to a decoded image, by its position in the index; `ImageError` if it cannot be."""
 
 
 class _Failure(NamedTuple):
@@ -272,11 +271,16 @@ def _without_signals() -> Iterator[None]:
 
 
 @contextmanager
-def explain_lost_workers() -> Iterator[None]:
+def explain_lost_workers(
+    way_out: str = "lower data.workers or data.batch_size, then `dfx resume`",
+) -> Iterator[None]:
     """Puts the end of a loader process into words.
 
     torch notices it at any time, not only when a batch is asked for, so this belongs around all
     that is done while a loader is at work.
+
+    Args:
+        way_out: What to do where memory has run out.
 
     Raises:
         TrainingFailed: Where a worker was killed, or ran out of memory.
@@ -289,8 +293,7 @@ def explain_lost_workers() -> Iterator[None]:
             raise
         raise TrainingFailed(
             f"a loader process ended: {str(error).partition(chr(10))[0] or type(error).__name__}",
-            hint="memory, or shared memory in a container, may have run out: lower data.workers"
-            " or data.batch_size, then `dfx resume`",
+            hint=f"memory, or shared memory in a container, may have run out: {way_out}",
         ) from None
 
 

@@ -1,9 +1,8 @@
-"""An evaluation: its metrics, its confusion matrix, and both as a document."""
+"""An evaluation in short: its metrics and its confusion matrix, and many as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -80,28 +79,3 @@ def evaluations_table(evaluations: Sequence[Evaluation]) -> FoldingTable:
         for e in evaluations
     ]
     return FoldingTable(columns, rows)
-
-
-def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation flat, for JSON and as a row; what is undefined is None, never 0."""
-    confusion = evaluation.confusion
-    return {
-        "run": run_name,
-        "epoch": evaluation.epoch,
-        "split": evaluation.split,
-        "dataset_digest": evaluation.dataset_digest,
-        "threshold": evaluation.threshold,
-        "accuracy": evaluation.accuracy,
-        "precision": evaluation.precision,
-        "recall": evaluation.recall,
-        "f1": evaluation.f1,
-        "auc": evaluation.auc,
-        "average_precision": evaluation.average_precision,
-        "tn": confusion.tn,
-        "fp": confusion.fp,
-        "fn": confusion.fn,
-        "tp": confusion.tp,
-        "loss": evaluation.loss,
-        "predictions": evaluation.predictions,
-        "created_at": evaluation.created_at,
-    }

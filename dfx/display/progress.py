@@ -21,7 +21,8 @@ from dfx.display.console import (
     stderr_console,
     write_stdout,
 )
-from dfx.display.evaluation import evaluation_document, evaluation_report
+from dfx.display.evaluation import evaluation_report
+from dfx.display.evaluation_document import evaluation_document
 from dfx.display.formats import emit, to_json
 from dfx.formats import Format
 from dfx.messages import Counting, EpochFinished, Message, Notice, Progress, RunFinished

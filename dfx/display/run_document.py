@@ -9,7 +9,7 @@ from typing import Any
 
 from dfx.display.by_hand import use_documents
 from dfx.display.epochs import epoch_rows
-from dfx.display.evaluation import evaluation_document
+from dfx.display.evaluation_document import evaluation_document
 from dfx.display.formats import to_plain
 from dfx.records import Attempt, Evaluation, RunDetail, SplitSummary
 

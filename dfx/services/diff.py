@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,6 +25,7 @@ from dfx.records.differences import (
 from dfx.records.leaderboard import METRICS
 from dfx.services.artefacts import find_artefact_home
 from dfx.services.home import find_home, open_store
+from dfx.services.image_lists import find_manifest
 from dfx.services.patches import compare_patches, find_patch
 from dfx.services.references import resolve_run
 
@@ -137,7 +134,10 @@ def _compare_split(
     digest = a.digest if a else None
     if a is None or b is None or a.content_digest == b.content_digest:
         return SplitDifference(split, digest, changes, None, None)
-    list_a, list_b = _find_manifest(homes[0], a), _find_manifest(homes[1], b)
+    list_a, list_b = (
+        None if home is None else find_manifest(home, summary.content_digest)
+        for home, summary in zip(homes, (a, b), strict=True)
+    )
     if list_a is None or list_b is None:
         missing = [side for side, found in (("A", list_a), ("B", list_b)) if found is None]
         sides = " and ".join(missing)
@@ -156,19 +156,6 @@ def _describe(summary: SplitSummary | None) -> dict[str, Any]:
         "deepfake": summary.deepfake,
         "skipped": len(summary.skipped),
     }
-
-
-def _find_manifest(home: Path | None, summary: SplitSummary) -> dict[str, str] | None:
-    """Content digests by name; None where the list is elsewhere, was not kept, or is damaged."""
-    if home is None:
-        return None
-    name = summary.content_digest.removeprefix("sha256:")
-    try:
-        data = gzip.decompress((home / ".images" / f"{name}.csv.gz").read_bytes())
-    except (OSError, EOFError, zlib.error):
-        return None
-    text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
-    return {row["path"]: row["sha256"] for row in csv.DictReader(text)}
 
 
 def compare_images(a: Mapping[str, str], b: Mapping[str, str]) -> ImageDifference:

@@ -6,7 +6,6 @@ File first, then row: a crash may leave a file that no row knows, never a row wi
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,13 +18,9 @@ from dfx.data.index import SplitIndex
 from dfx.digests import hash_file
 from dfx.errors import StoreError, WeightsError
 from dfx.evaluation.calibration import fit_temperature, fit_threshold
-from dfx.evaluation.inference import Scores
 from dfx.messages import Message, Notice
 from dfx.models.weights import Weights, dump_weights
 from dfx.records import (
-    CLASS_NAMES,
-    DEEPFAKE,
-    REAL,
     Attempt,
     CheckpointFile,
     CheckpointKind,
@@ -34,6 +29,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
+from dfx.services.image_lists import dump_predictions
 from dfx.services.run_files import CHECKPOINT_NAME, LOG_NAME, RUN_MARK, read_mark
 from dfx.services.scores import UNCALIBRATED_THRESHOLD, validation_report
 from dfx.services.testimony import testify, to_plain
@@ -180,7 +176,13 @@ class Keeper:
 
     def _write_evaluation(self, event: EpochScored) -> Evaluation:
         path = f"{self.run.directory}/val-e{event.epoch:04d}-a{self.attempt.number}.csv"
-        write_durably(self.home / path, _predictions_csv(event.scores, self.validation))
+        table = dump_predictions(
+            [self.validation.images[position].name for position in event.scores.indices],
+            event.scores.labels.tolist(),
+            event.scores.p_deepfake().tolist(),
+            threshold=UNCALIBRATED_THRESHOLD,
+        )
+        write_durably(self.home / path, table)
         return validation_report(
             event.metrics,
             epoch=event.epoch,
@@ -309,39 +311,3 @@ def write_log(folder: Path, epochs: Sequence[EpochRecord]) -> None:
     writer.writeheader()
     writer.writerows(to_plain(asdict(epoch)) for epoch in epochs)
     write_durably(folder / LOG_NAME, buffer.getvalue().encode())
-
-
-def write_manifest(home: Path, index: SplitIndex) -> None:
-    """Keeps the content digest of every image of a split, once per content of the split."""
-    digest = index.summarise().content_digest.removeprefix("sha256:")
-    path = home / ".images" / f"{digest}.csv.gz"
-    # Its row is there already: `dfx gc` looks for it again after it has put a file aside.
-    if path.exists():
-        return
-    rows = [
-        (image.name, CLASS_NAMES[image.label], image.bytes, sha256)
-        for image, sha256 in zip(index.images, index.sha256, strict=True)
-    ]
-    write_durably(path, gzip.compress(_csv(("path", "truth", "bytes", "sha256"), rows), mtime=0))
-
-
-def _predictions_csv(scores: Scores, index: SplitIndex) -> bytes:
-    p_deepfake = scores.p_deepfake()
-    rows = [
-        (
-            index.images[position].name,
-            CLASS_NAMES[label],
-            repr(float(p)),
-            CLASS_NAMES[DEEPFAKE if p >= UNCALIBRATED_THRESHOLD else REAL],
-        )
-        for position, label, p in zip(scores.indices, scores.labels, p_deepfake, strict=True)
-    ]
-    return _csv(("path", "truth", "p_deepfake", "label"), rows)
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue().encode("utf-8", "surrogateescape")

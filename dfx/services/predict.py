@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -13,16 +13,14 @@ from torch import Tensor, nn
 
 from dfx.data.decode import decode_image
 from dfx.data.transforms import prepare
-from dfx.digests import hash_file
-from dfx.errors import ConfigError, ImageError, NotFoundError, StoreError
+from dfx.errors import ConfigError, ImageError
 from dfx.evaluation.inference import forward, probabilities
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import resolve_device
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL, Prediction
-from dfx.services.artefacts import get_artefact_home
+from dfx.services.best_weights import find_best_weights
 from dfx.services.home import find_home, open_store
-from dfx.services.references import resolve_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,9 @@ def load_detector(
             hint="name one of them",
         )
     if weights_file is None:
-        path, name, origin = _find_weights(reference or "best", home)
-        # The file says what the run was called when it was written.
-        weights = replace(load_weights(path), run=name)
+        with open_store(find_home(home), create=False) as store:
+            best = find_best_weights(store, reference or "best")
+        weights, origin = best.load(), best.reason or "as asked for"
     else:
         path, origin = weights_file, ""
         weights = load_weights(path)
@@ -91,26 +89,6 @@ def predict(detector: Detector, images: Sequence[Path], *, batch_size: int) -> I
                 yield from _judge(detector, *waiting.pop(0))
         for paths, futures in waiting:
             yield from _judge(detector, paths, futures)
-
-
-def _find_weights(reference: str, home: Path | None) -> tuple[Path, str, str]:
-    """The file of the best weights, the name of their run, and why it is the one."""
-    with open_store(find_home(home), create=False) as store:
-        choice = resolve_run(store, reference, of_experiment="best")
-        files = store.list_checkpoints(choice.summary.id, kind="best")
-        folder = get_artefact_home(store, store.get_run(choice.summary.id))
-    if not files:
-        raise NotFoundError(
-            f"{choice.summary.run} has no weights yet: no epoch of it is finished",
-            hint=f"`dfx resume {choice.summary.run}` continues it",
-        )
-    path = folder / files[0].path
-    if not path.is_file() or hash_file(path) != files[0].sha256:
-        raise StoreError(
-            f"the best weights of {choice.summary.run} are not there as they were written: {path}",
-            hint="put the file back from a copy, or name another run",
-        )
-    return path, choice.summary.run, choice.reason or "as asked for"
 
 
 def _read(path: Path, image_size_px: int) -> Tensor | ImageError:

@@ -8,11 +8,11 @@ from rich.console import RenderableType
 
 from dfx.display.confusion import confusion_table
 from dfx.display.evaluation import (
-    evaluation_document,
     evaluation_report,
     evaluations_table,
     metrics_table,
 )
+from dfx.display.evaluation_document import evaluation_document
 from dfx.display.formats import to_json
 from dfx.records import Confusion, Evaluation
 
@@ -63,6 +63,10 @@ def test_document_has_the_documented_keys(evaluation: Evaluation) -> None:
         "loss",
         "predictions",
         "created_at",
+        "origin",
+        "dataset",
+        "test_use",
+        "folder",
     ]
     assert tuple(document[name] for name in ("tn", "fp", "fn", "tp")) == (1110, 90, 120, 1080)
 
