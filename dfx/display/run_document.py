@@ -11,7 +11,7 @@ from dfx.display.by_hand import use_documents
 from dfx.display.epochs import epoch_rows
 from dfx.display.evaluation_document import evaluation_document
 from dfx.display.formats import to_plain
-from dfx.records import Attempt, Evaluation, RunDetail, SplitSummary
+from dfx.records import Attempt, RunDetail, SplitSummary
 
 
 def run_document(
@@ -31,8 +31,8 @@ def run_document(
 
     `host`, `home` and `directory` say where its files were made; `folder` is where they are on this
     machine, null where they are elsewhere, and `files` is null then. Paths are relative to the
-    home; `bytes` is null for a file that is gone. What `origin` says of an evaluation is `training`
-    or `evaluate`; its other readings and its intervals are in the `evaluation.json` of its folder.
+    home; `bytes` is null for a file that is gone. Evaluations are those of
+    training and those made by hand, as `evaluation_document` has them.
     """
     run = detail.run
     document = {
@@ -60,7 +60,7 @@ def run_document(
         "epochs": epoch_rows(detail.epochs),
         "attempts": [_attempt(attempt) for attempt in detail.attempts],
         "checkpoints": [asdict(file) for file in detail.checkpoints],
-        "evaluations": [_evaluation(run.name, item) for item in detail.evaluations],
+        "evaluations": [evaluation_document(run.name, item) for item in detail.evaluations],
         "test_uses": use_documents(detail.test_uses),
         "files": None if sizes is None else _files(sizes),
     }
@@ -89,16 +89,6 @@ def _split(split: SplitSummary) -> dict[str, Any]:
         "real": split.real,
         "deepfake": split.deepfake,
         "skipped": [{"path": path, "reason": reason} for path, reason in split.skipped],
-    }
-
-
-def _evaluation(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        **evaluation_document(run_name, evaluation),
-        "origin": evaluation.origin,
-        "dataset": evaluation.dataset,
-        "folder": evaluation.folder,
-        "test_use": evaluation.test_use,
     }
 
 

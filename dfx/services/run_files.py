@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from dfx.errors import StoreError
+from dfx.services.evaluation_files import (
+    EVALUATIONS,
+    FOLDER_NAME,
+    REPORT_NAMES,
+    RESERVED_NAME,
+)
 
 RUN_MARK = ".run"
 """Holds the UUID of the run whose folder it is, and is written there before anything else."""
@@ -70,31 +76,58 @@ def list_own_files(folder: Path, named: Collection[Path] = ()) -> list[Path]:
         named: Files that rows name; those of them that lie in this folder are among them.
     """
     known = {path for path in named if path.parent in {folder, folder / CHECKPOINTS}}
-    return [
-        path
+    checkpoints, others = (
+        [
+            path
+            for path in list_entries(where)
+            if is_regular(path)
+            and (
+                path in known
+                or any(name.fullmatch(path.name) for name in names)
+                or path in {folder / name for name in (LOG_NAME, RUN_MARK, REMOVED_MARK)}
+            )
+        ]
         for where, names in (
             (folder / CHECKPOINTS, (CHECKPOINT_NAME, DRAFT_NAME)),
             (folder, (PREDICTIONS_NAME, DRAFT_NAME)),
         )
-        for path in list_entries(where)
-        if is_regular(path)
-        and (
-            path in known
-            or any(name.fullmatch(path.name) for name in names)
-            or path in {folder / name for name in (LOG_NAME, RUN_MARK, REMOVED_MARK)}
-        )
+    )
+    reports = [path for each in list_evaluation_folders(folder) for path in list_report_files(each)]
+    return [*checkpoints, *reports, *others]
+
+
+def list_evaluation_folders(folder: Path) -> list[Path]:
+    """The folders that evaluations by hand have made in that of their run, named or not yet."""
+    return [
+        path
+        for path in list_entries(folder / EVALUATIONS)
+        if (FOLDER_NAME.fullmatch(path.name) or RESERVED_NAME.fullmatch(path.name))
+        and path.is_dir()
+        and not path.is_symlink()
+    ]
+
+
+def list_report_files(folder: Path) -> list[Path]:
+    """Files in the folder of an evaluation that dfx has written."""
+    return [
+        path
+        for path in list_entries(folder)
+        if is_regular(path) and (path.name in REPORT_NAMES or DRAFT_NAME.fullmatch(path.name))
     ]
 
 
 def list_foreign_files(folder: Path, own: Collection[Path]) -> list[Path]:
     """What a run's folder holds besides; a folder that is not the run's is named as a whole."""
-    foreign = []
-    for path in list_entries(folder):
-        if path == folder / CHECKPOINTS and not path.is_symlink() and path.is_dir():
-            foreign += [inner for inner in list_entries(path) if inner not in own]
-        elif path not in own:
-            foreign.append(path)
-    return foreign
+    folders = {folder / CHECKPOINTS, folder / EVALUATIONS, *list_evaluation_folders(folder)}
+
+    def look_into(where: Path) -> Iterator[Path]:
+        for path in list_entries(where):
+            if path in folders and not path.is_symlink() and path.is_dir():
+                yield from look_into(path)
+            elif path not in own:
+                yield path
+
+    return list(look_into(folder))
 
 
 def remove_own_files(folder: Path, files: Sequence[Path]) -> None:
@@ -107,7 +140,8 @@ def remove_own_files(folder: Path, files: Sequence[Path]) -> None:
     marks = (folder / RUN_MARK, folder / REMOVED_MARK)
     for path in (*(file for file in files if file not in marks), *marks):
         remove_file(path)
-    for path in (folder / CHECKPOINTS, folder):
+    evaluations = list_evaluation_folders(folder)
+    for path in (*evaluations, folder / EVALUATIONS, folder / CHECKPOINTS, folder):
         if not path.is_symlink():
             with suppress(OSError):  # it holds something else, or is gone
                 path.rmdir()

@@ -26,13 +26,22 @@ OWN = (
     "checkpoints/best-e0001-a1.pt",
     "checkpoints/last-e0002-b000003-s00000007-a12.pt",
     "checkpoints/.best-e0002-a1.pt.0a1b2c3d.draft",
+    "evaluations/0001-val-e0001/predictions.csv",
+    "evaluations/0001-val-e0001/report.html",
+    "evaluations/0002-test-e0001/evaluation.json",
+    "evaluations/0002-test-e0001/.roc.png.0a1b2c3d.draft",
     "log.csv",
     "val-e0001-a1.csv",
     ".log.csv.0a1b2c3d.draft",
     ".run",
     ".removed",
 )
-FOREIGN = ("checkpoints/mine.pt", "notes.txt", "plots/loss.png", "checkpoints/log.csv", "best.csv")
+FOREIGN = (
+    *("checkpoints/mine.pt", "notes.txt", "plots/loss.png", "checkpoints/log.csv", "best.csv"),
+    *("evaluations/notes.txt", "evaluations/mine/report.html", "evaluations/report.html"),
+    *("evaluations/0001-val-e0001/notes.txt", "evaluations/0001-val-e0001/mine/roc.png"),
+    *("evaluations/.0003.draft/notes.txt", "0001-val-e0001/report.html"),
+)
 
 
 @pytest.fixture
@@ -58,6 +67,13 @@ def test_own_and_foreign_files_are_told_apart(folder: Path) -> None:
         "notes.txt",
         "plots",
         "best.csv",
+        "evaluations/notes.txt",
+        "evaluations/mine",
+        "evaluations/report.html",
+        "evaluations/0001-val-e0001/notes.txt",
+        "evaluations/0001-val-e0001/mine",
+        "evaluations/.0003.draft/notes.txt",
+        "0001-val-e0001",
     }
 
 
@@ -75,9 +91,12 @@ def test_only_own_files_are_removed(folder: Path) -> None:
 
 
 def test_empty_folder_goes_too(folder: Path) -> None:
+    """With folders of evaluations that never got a file, or never a name."""
     for name in FOREIGN:
         (folder / name).unlink()
-    (folder / "plots").rmdir()
+    for name in ("plots", "evaluations/mine", "evaluations/0001-val-e0001/mine", "0001-val-e0001"):
+        (folder / name).rmdir()
+    (folder / "evaluations" / "0004-val-e0001").mkdir()
     remove_own_files(folder, list_own_files(folder))
 
     assert not folder.exists()
@@ -90,12 +109,17 @@ def test_links_are_never_followed(folder: Path, tmp_path: Path) -> None:
     (folder / "checkpoints").rename(elsewhere)
     (folder / "checkpoints").symlink_to(elsewhere)
     (folder / "val-e0002-a1.csv").symlink_to(elsewhere / "mine.pt")
+    (folder / "evaluations" / "0005-val-e0001").symlink_to(folder / "evaluations/0001-val-e0001")
     before = list_files(elsewhere)
     own = list_own_files(folder)
     foreign = list_foreign_files(folder, own)
     remove_own_files(folder, own)
 
-    assert names(folder, foreign) >= {"checkpoints", "val-e0002-a1.csv"}
+    assert names(folder, foreign) >= {
+        "checkpoints",
+        "val-e0002-a1.csv",
+        "evaluations/0005-val-e0001",
+    }
     assert list_files(elsewhere) == before
     assert (folder / "checkpoints").is_symlink()
 
