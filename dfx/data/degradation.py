@@ -135,6 +135,6 @@ def _write_and_read(image: Image.Image, file_format: str, options: dict[str, Any
     buffer = io.BytesIO()
     try:
         bare.save(buffer, file_format, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:  # KeyError: this Pillow lacks the codec
         raise ImageError(f"cannot be written as {file_format}: {error}") from None
     return decode_image(buffer.getvalue())
