@@ -9,13 +9,15 @@ from pathlib import Path
 
 from dfx.config import KINDS
 from dfx.errors import ConfigError, NotFoundError
-from dfx.records import Standing, Status
+from dfx.records import RunSummary, Standing, Status
 from dfx.records.leaderboard import (
     ACCURACY,
     METRICS,
+    AucDifference,
     Leaderboard,
     LeaderboardGroup,
     Metric,
+    PairedTest,
     RankedRun,
 )
 from dfx.services.columns import Order, parse_columns, parse_metric, parse_order
@@ -170,8 +172,19 @@ def _build_group(
         common=common,
         recipes=None if recipes is None else tuple(recipes[: asked.limit]),
         test=(
-            compare_predictions(store, first_two[0].summary, first_two[1].summary)
+            _compare_two(store, first_two[0].summary, first_two[1].summary, asked.metric)
             if len(first_two) == 2 and not asked.by_recipe
             else None
         ),
     )
+
+
+def _compare_two(
+    store: RunStore, first: RunSummary, second: RunSummary, metric: Metric
+) -> PairedTest | AucDifference:
+    if metric.name != "val_auc":
+        return compare_predictions(store, first, second)
+    # With it comes numpy, which takes longer to load than the whole of the usual leaderboard.
+    from dfx.services.auc_significance import compare_auc_predictions  # noqa: PLC0415
+
+    return compare_auc_predictions(store, first, second)
