@@ -17,6 +17,7 @@ from scored_home import train_run
 from dfx.display.evaluation_document import evaluation_document
 from dfx.display.evaluation_page import evaluation_page
 from dfx.errors import StoreError
+from dfx.evaluation.robustness import SUITE
 from dfx.records.evaluation import METRIC_NAMES
 from dfx.records.report import EvaluationReport
 from dfx.services.evaluate import Request, evaluate
@@ -164,3 +165,21 @@ def test_reports_that_cannot_be_written_leave_nothing(home: Path, score: Score) 
     assert error.value.hint is not None and "evaluate again" in error.value.hint
     assert {p.name for p in home.glob("small/1/evaluations/*/*")} <= {"roc.png"}
     assert score()["folder"] is not None
+
+
+def test_robustness_is_scored_by_the_shipped_threshold(score: Score) -> None:
+    """On the validation images too, where the headline is uncalibrated, and the page says so."""
+    document = score(limit=3, robustness=True)
+    robustness, shipped = document["robustness"], document["readings"][1]
+    clean = robustness["results"][0]
+
+    assert (robustness["threshold"], robustness["temperature"]) == (
+        shipped["threshold"],
+        shipped["temperature"],
+    )
+    assert clean["name"] == "clean"
+    assert (clean["accuracy"], clean["auc"]) == (shipped["accuracy"], shipped["auc"])
+    assert [r["name"] for r in robustness["results"][1:]] == [c.name for c in SUITE]
+    assert len({r["auc"] for r in robustness["results"]}) > 1
+    assert robustness["format_check"]["formats"] == {"real": {"PNG": 3}, "deepfake": {"PNG": 3}}
+    assert "in-sample here too" in document["page"]
