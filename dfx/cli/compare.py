@@ -11,9 +11,31 @@ from dfx.formats import Format
 
 
 def compare(
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="val|test",
+            show_default="val",
+            help="The images whose scores are compared; test ones by what `dfx evaluate` stored.",
+        ),
+    ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Runs by data sets: how well each does on each.")
+    ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Runs by changes of the images: compression, blur, noise and more."
+        ),
+    ] = False,
     metric: Annotated[
-        str, typer.Option(metavar="NAME", help="Rank by this value at each run's best epoch.")
-    ] = "val_accuracy",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="val_accuracy",
+            help="Rank by this value at each run's best epoch.",
+        ),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(
@@ -33,7 +55,7 @@ def compare(
         typer.Option(metavar="KEY", help="Order the lines by this, as optim.lr or seconds:desc."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many lines for each validation set.")
+        int | None, typer.Option(min=1, help="At most so many lines in each table.")
     ] = None,
     group: Annotated[
         bool,
@@ -48,8 +70,29 @@ def compare(
     """Rank runs by validation accuracy at their best epochs.
 
     Runs on different validation sets are listed apart: their scores cannot be compared. McNemar's
-    test says whether the two best of each differ by more than chance.
+    test says whether the two best of each differ by more than chance, DeLong's where the AUC ranks.
+    With --split test, --matrix or --robustness evaluations that `dfx evaluate` stored are compared
+    instead.
     """
+    if split is not None or matrix or robustness:
+        from dfx.cli.boards import show_board
+        from dfx.services.boards import ask_board, choose_board
+
+        board = choose_board(split=split, matrix=matrix, robustness=robustness)
+        if board != "val":
+            asked = ask_board(
+                board,
+                metric=metric,
+                where=where,
+                columns=columns,
+                all_settings=all_,
+                sort=sort,
+                limit=limit,
+                by_recipe=group,
+            )
+            show_board(board, asked, home=home, fmt=format_)
+            return
+
     from dfx.display.formats import emit
     from dfx.display.leaderboard import leaderboard_table
     from dfx.display.leaderboard_document import (
@@ -60,7 +103,7 @@ def compare(
     from dfx.services.compare import ask, compare_runs
 
     question = ask(
-        metric=metric,
+        metric="val_accuracy" if metric is None else metric,
         where=where,
         columns=columns,
         all_settings=all_,

@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 from torch import Tensor
 
+from dfx.data.degradation import (
+    add_noise,
+    blur,
+    change_brightness,
+    change_contrast,
+    compress_jpeg,
+    resize_there_and_back,
+)
 from dfx.records import Preprocessing
 
 
@@ -71,18 +78,18 @@ class Augmentation:
 
     def degrade(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         """Blur, resizing, noise and JPEG compression of a decoded image."""
-        blur, sigma = rng.random(), rng.uniform(0, 3)
-        resize, scale = rng.random(), rng.uniform(0.25, 1)
-        noise, strength, noise_key = rng.random(), rng.uniform(0, 10), rng.integers(2**63)
-        jpeg, quality = rng.random(), int(rng.integers(30, 101))
-        if blur < self.blur:
-            image = image.filter(ImageFilter.GaussianBlur(sigma))
-        if resize < self.resize:
-            image = _resize_there_and_back(image, scale)
-        if noise < self.noise:
-            image = _add_noise(image, strength, np.random.default_rng(noise_key))
-        if jpeg < self.jpeg:
-            image = _compress(image, quality)
+        blurred, sigma = rng.random(), rng.uniform(0, 3)
+        resized, scale = rng.random(), rng.uniform(0.25, 1)
+        noisy, strength, noise_key = rng.random(), rng.uniform(0, 10), rng.integers(2**63)
+        compressed, quality = rng.random(), int(rng.integers(30, 101))
+        if blurred < self.blur:
+            image = blur(image, sigma)
+        if resized < self.resize:
+            image = resize_there_and_back(image, scale)
+        if noisy < self.noise:
+            image = add_noise(image, strength, np.random.default_rng(noise_key))
+        if compressed < self.jpeg:
+            image = compress_jpeg(image, quality)
         return image
 
     def distort(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -96,9 +103,9 @@ class Augmentation:
         if self.rotation_degrees:
             image = image.rotate(angle, Image.Resampling.BILINEAR)
         if self.brightness:
-            image = ImageEnhance.Brightness(image).enhance(brightness)
+            image = change_brightness(image, brightness)
         if self.contrast:
-            image = ImageEnhance.Contrast(image).enhance(contrast)
+            image = change_contrast(image, contrast)
         return image
 
     def apply(self, image: Image.Image, rng: np.random.Generator, image_size_px: int) -> Tensor:
@@ -112,22 +119,3 @@ class Augmentation:
         if image.size != size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         return prepare(self.distort(image, rng), image_size_px)
-
-
-def _resize_there_and_back(image: Image.Image, scale: float) -> Image.Image:
-    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(small, Image.Resampling.BILINEAR).resize(
-        image.size, Image.Resampling.BILINEAR
-    )
-
-
-def _add_noise(image: Image.Image, sigma: float, rng: np.random.Generator) -> Image.Image:
-    samples = np.asarray(image, dtype=np.float32)
-    noisy = samples + sigma * rng.standard_normal(samples.shape, dtype=np.float32)
-    return Image.fromarray(np.clip(noisy.round(), 0, 255).astype(np.uint8))
-
-
-def _compress(image: Image.Image, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")

@@ -47,6 +47,8 @@ def evaluation_page(report: EvaluationReport) -> RenderableType:
             parts.append(Text(f"and {left} more, which the report has", style="dim"))
     if detail.robustness is not None:
         parts += [Text(), robustness_report(detail.robustness)]
+        if detail.headline.kind == "uncalibrated":
+            parts.append(_note("Threshold and temperature are in-sample here too."))
     return Group(*parts)
 
 

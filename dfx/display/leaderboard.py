@@ -17,14 +17,14 @@ from dfx.display.figures import (
     format_count,
     format_digest,
     format_duration,
-    format_p,
     format_score,
 )
 from dfx.display.leaderboard_document import format_column
 from dfx.display.settings import format_assignments
+from dfx.display.significance import describe_test
 from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, unbroken
-from dfx.records.leaderboard import Leaderboard, LeaderboardGroup, PairedTest, RankedRun
+from dfx.records.leaderboard import Leaderboard, LeaderboardGroup, RankedRun
 
 _DIFFERS = Column("differs", wrap=18)
 _NAMED = 5
@@ -232,7 +232,7 @@ def _footnotes(group: LeaderboardGroup, leaderboard: Leaderboard) -> RenderResul
     lines = group.runs if group.recipes is None else group.recipes
     if leaderboard.columns is None and any(line.differs for line in lines):
         yield Text(f"differs from: {format_assignments(group.common)}", style="dim")
-    yield Text(_describe_set(group) + _describe_test(group.test), style="dim")
+    yield Text(_describe_set(group) + describe_test(group.test), style="dim")
     sets = {run.summary.train_digest for run in group.ranked}
     if len(sets) > 1:
         yield Text(f"They were trained on {len(sets)} different sets of images.", style="yellow")
@@ -248,17 +248,6 @@ def _describe_set(group: LeaderboardGroup) -> str:
     elif group.validation_images is not None:
         images = f" ({format_count(group.validation_images)} images)"
     return f"Validation set {format_digest(group.validation_digest)}{images}."
-
-
-def _describe_test(test: PairedTest | None) -> str:
-    if test is None:
-        return ""
-    if test.p is None:
-        return f"  1 and 2 were not tested: {test.reason}."
-    how = f"(McNemar {format_p(test.p)})"
-    if test.shows_difference:
-        return f"  1 and 2 differ {how}."
-    return f"  No difference shown between 1 and 2 {how}."
 
 
 def _meaning(groups: list[LeaderboardGroup]) -> str:

@@ -15,6 +15,7 @@ from dfx.display.figures import (
     format_time,
 )
 from dfx.display.settings import format_value
+from dfx.display.significance import significance_document
 from dfx.records import RunSummary
 from dfx.records.leaderboard import METRICS, Leaderboard, LeaderboardGroup, RankedRun, RecipeGroup
 
@@ -55,9 +56,9 @@ def leaderboard_document(leaderboard: Leaderboard) -> dict[str, Any]:
 
     A run has every value of `RunSummary`, and in `differs` its values of the settings that differ
     between the runs shown with it; where columns were asked for, it has rank, run and these.
-    A set has its digest, its images by class, how many runs a limit left out, and McNemar's test of
-    the two best: `first`, `second`, `only_first`, `only_second`, `p`, `reason`; null where there
-    are not two. Where recipes were asked for, `recipes` has them in place of `runs`.
+    A set has its digest, its images by class, how many runs a limit left out, and the test of the
+    two best as in `dfx.display.significance`: McNemar's, or DeLong's where the AUC ranks; null
+    where there are not two. Where recipes were asked for, `recipes` has them in place of `runs`.
     Where there is no run at all, `{"runs": []}` is all there is.
     """
     if not leaderboard.groups:
@@ -126,5 +127,5 @@ def _set(group: LeaderboardGroup) -> dict[str, Any]:
         "real": real,
         "deepfake": deepfake,
         "omitted": group.omitted,
-        "test": None if group.test is None else asdict(group.test),
+        "test": None if group.test is None else significance_document(group.test),
     }

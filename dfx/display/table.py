@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -51,7 +51,8 @@ class FoldingTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self.fitting(options.max_width)
-        yield self.table(shown, fold=self._width(shown) > options.max_width)
+        room = options.max_width - self._width(shown)
+        yield self.table(shown, fold=room < 0, widths=self._share(shown, room))
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Its own width: without it, what it stands in would be filled up to the edge."""
@@ -73,13 +74,21 @@ class FoldingTable:
             shown.remove(index)
         return shown
 
-    def table(self, shown: Sequence[int], *, fold: bool = True) -> Table:
+    def table(
+        self,
+        shown: Sequence[int],
+        *,
+        fold: bool = True,
+        widths: Mapping[int, int] | None = None,
+    ) -> Table:
         """The table with only those columns.
 
         Args:
             shown: Indices of the columns.
             fold: Whether those that may fold do.
+            widths: Of columns that may be wrapped, by index; as rich finds it where not given.
         """
+        widths = widths or {}
         table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
         for index in shown:
             column = self.columns[index]
@@ -88,6 +97,7 @@ class FoldingTable:
                 justify="right" if column.right else "left",
                 no_wrap=column.wrap is None and not (fold and column.fold),
                 overflow="fold",
+                width=widths.get(index),
             )
         for row in self.rows:
             table.add_row(*(row[index] for index in shown))
@@ -97,6 +107,16 @@ class FoldingTable:
         """Terminal columns that these take at least, short of folding."""
         widths = [self._least(index) for index in shown]
         return sum(widths) + _GAP * (len(widths) - 1)
+
+    def _share(self, shown: Sequence[int], room: int) -> dict[int, int]:
+        """Widths of columns that may be wrapped, the last ones wide; rich would break words."""
+        widths = {}
+        for index in reversed(shown):
+            if self.columns[index].wrap is not None:
+                least = self._least(index)
+                widths[index] = least + max(0, min(room, self._natural(index) - least))
+                room -= widths[index] - least
+        return widths
 
     def _least(self, index: int) -> int:
         wrap = self.columns[index].wrap

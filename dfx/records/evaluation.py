@@ -208,12 +208,15 @@ class ConditionResult:
             factor; None of `clean`.
         title: As shown: `JPEG quality 50`.
         confusion: Counts at the shipped threshold, calibrated.
+        accuracy: None where no image could be changed so.
         accuracy_low: Lower end of the accuracy's 95 % interval, Wilson's.
         accuracy_high: Upper end.
         tpr: Share of deepfakes called deepfakes; None without any.
         fpr: Share of real images called deepfakes; None without any.
         auc: None where a class is missing.
-        auc_low: Lower end of its 95 % interval, by DeLong's variance; None where there is none.
+        auc_low: Lower end of its 95 % interval, by DeLong's variance, within [0, 1]. None where
+            there is none: with fewer than two images of a class, or where the variance is 0, as it
+            is of an AUC of 1, though the next images may well bring an error.
         auc_high: Upper end.
         failed: Images that could not be changed so, and are not in the counts.
     """
@@ -223,9 +226,9 @@ class ConditionResult:
     level: float | None
     title: str
     confusion: Confusion
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
     tpr: float | None
     fpr: float | None
     auc: float | None
@@ -238,12 +241,13 @@ class ConditionResult:
 class FormatCheck:
     """What becomes of the AUC when both classes are saved anew in one format, as JPEG 90.
 
-    A detector that has learned the file format instead of the picture loses its skill then.
+    A detector that has learned the file format instead of the picture loses its skill then. One
+    that has learned that a class was once compressed more strongly does not: that still shows.
 
     Attributes:
         formats: Images by class and file format: `{"real": {"JPEG": 9}, "deepfake": {"PNG": 9}}`.
-        auc_change: AUC of the images saved anew less that of the images as they are; None where
-            undefined.
+        auc_change: AUC of the images saved anew less that of the same images as they are; None
+            where undefined.
         p: DeLong's test of that difference; None where undefined.
     """
 

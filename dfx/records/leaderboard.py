@@ -66,7 +66,7 @@ class RankedRun:
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """McNemar's exact test of two runs' best checkpoints on the images of one validation set.
+    """McNemar's exact test of two runs' best checkpoints on the same images.
 
     Attributes:
         first: Name of the better run.
@@ -87,6 +87,34 @@ class PairedTest:
     @property
     def shows_difference(self) -> bool:
         """Whether chance alone would bring about such a split in less than 5 % of cases."""
+        return self.p is not None and self.p < 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class AucDifference:
+    """DeLong's test of the AUCs of two runs' best checkpoints on the same images.
+
+    Attributes:
+        first: Name of the better run.
+        second: Name of the other one.
+        difference: AUC of the first less that of the second; None where it could not be tested.
+        low: Lower end of the difference's 95 % interval; None where there is none.
+        high: Upper end.
+        p: Two-sided; None where it could not be tested.
+        reason: Why something is None, else None.
+    """
+
+    first: str
+    second: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    reason: str | None = None
+
+    @property
+    def shows_difference(self) -> bool:
+        """Whether chance alone would bring about such a difference in less than 5 % of cases."""
         return self.p is not None and self.p < 0.05
 
 
@@ -130,7 +158,7 @@ class LeaderboardGroup:
         omitted: Runs that a limit has left out.
         common: The commonest value of each setting that differs between the runs shown.
         recipes: Instead of runs, where they were asked to be grouped.
-        test: Of the two best, where there are two.
+        test: Of the two best, where there are two; of their AUCs where these rank.
     """
 
     validation_digest: str | None
@@ -141,7 +169,7 @@ class LeaderboardGroup:
     omitted: int
     common: Mapping[str, Any]
     recipes: tuple[RecipeGroup, ...] | None
-    test: PairedTest | None
+    test: PairedTest | AucDifference | None
 
     @property
     def runs(self) -> tuple[RankedRun, ...]:

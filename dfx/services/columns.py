@@ -6,7 +6,7 @@ Conditions, sorting and columns all understand the same names.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -105,6 +105,11 @@ def suggest_column(name: str) -> str:
     """A hint for a name that there is not."""
     columns = list_columns()
     ends = [key for key in columns if key.endswith(f".{name}")]
+    if name.startswith("test_"):
+        return (
+            "what test images say of runs is shown and ranked by --split test, its --metric and its"
+            " --columns; conditions and orders look at runs"
+        )
     near = ends or difflib.get_close_matches(name, [*columns, *ALIASES], n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
@@ -126,8 +131,12 @@ def get_column(name: str, *, option: str) -> Column:
     return column
 
 
-def parse_columns(text: str | None) -> tuple[str, ...] | None:
+def parse_columns(text: str | None, *, also: Collection[str] = ()) -> tuple[str, ...] | None:
     """The names in a list with commas, each once.
+
+    Args:
+        text: As given to `--columns`.
+        also: Further names that there are here.
 
     Raises:
         ConfigError: For a name that there is not.
@@ -137,7 +146,11 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise ConfigError("--columns names none", hint="as --columns val_auc,optim.lr,tags")
-    return tuple(dict.fromkeys(get_column(name, option="--columns").name for name in names))
+    return tuple(
+        dict.fromkeys(
+            name if name in also else get_column(name, option="--columns").name for name in names
+        )
+    )
 
 
 def parse_metric(name: str) -> str:

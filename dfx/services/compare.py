@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from dfx.config import KINDS
 from dfx.errors import ConfigError, NotFoundError
@@ -13,14 +13,17 @@ from dfx.records import RunSummary, Standing, Status
 from dfx.records.leaderboard import (
     ACCURACY,
     METRICS,
+    AucDifference,
     Leaderboard,
     LeaderboardGroup,
     Metric,
+    PairedTest,
     RankedRun,
 )
 from dfx.services.columns import Order, parse_columns, parse_metric, parse_order
 from dfx.services.home import find_home, open_store
-from dfx.services.ranking import add_interval, rank_by_validation_set
+from dfx.services.known_runs import KnownRuns
+from dfx.services.ranking import rank_by_validation_set
 from dfx.services.recipes import find_common, find_differing, group_by_recipe
 from dfx.services.significance import compare_predictions
 from dfx.services.where import Condition, parse_condition
@@ -102,13 +105,13 @@ def compare_runs(home: Path | None, question: Question | None = None) -> Leaderb
 
 
 def _build_groups(store: RunStore, asked: Question) -> list[LeaderboardGroup]:
-    known = _Known(store)
+    known = KnownRuns(store)
     if asked.where or asked.order or asked.by_recipe:
         # These look at everything of every run; ranking alone needs three numbers of each.
         known.read(None)
     standings = store.list_standings(asked.metric.name)
     if asked.where is not None:
-        meant = {run.id for run in known.summaries.values() if known.matches(run.id, asked.where)}
+        meant = known.select(asked.where)
         standings = [standing for standing in standings if standing.id in meant]
     sets = rank_by_validation_set(standings, asked.metric)
     shown = {digest: _choose(members, known, asked) for digest, members in sets.items()}
@@ -119,41 +122,11 @@ def _build_groups(store: RunStore, asked: Question) -> list[LeaderboardGroup]:
     ]
 
 
-class _Known:
-    """What has been read of runs, so that nothing is read twice."""
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self.summaries: dict[int, RunSummary] = {}
-        self.settings: dict[int, Mapping[str, Any]] = {}
-
-    def read(self, run_ids: Collection[int] | None) -> None:
-        """Reads runs, all where None, that have not been read."""
-        if run_ids is not None:
-            run_ids = [run_id for run_id in run_ids if run_id not in self.summaries]
-            if not run_ids:
-                return
-        for run in self._store.list_summaries(run_ids):
-            self.summaries[run.id] = add_interval(run)
-        self.settings |= self._store.read_settings(run_ids)
-
-    def matches(self, run_id: int, condition: Condition) -> bool:
-        return condition(self.summaries[run_id], self.settings[run_id])
-
-
-def _choose(members: list[Standing], known: _Known, asked: Question) -> list[Standing]:
+def _choose(members: list[Standing], known: KnownRuns, asked: Question) -> list[Standing]:
     """Those to show, as they shall be shown; ranked ones stay before the others."""
     chosen = list(members)
     if asked.order is not None:
-        column, descending = asked.order.column, asked.order.descending
-
-        def value(standing: Standing) -> Any:
-            return column.read(known.summaries[standing.id], known.settings[standing.id])
-
-        valued = [standing for standing in members if value(standing) is not None]
-        # What takes numbers and words holds either: words after numbers.
-        valued.sort(key=lambda s: (isinstance(value(s), str), value(s)), reverse=descending)
-        chosen = valued + [standing for standing in members if value(standing) is None]
+        chosen = known.sort(chosen, asked.order, attrgetter("id"))
         chosen.sort(key=lambda standing: standing.score is None)
     return chosen if asked.by_recipe else chosen[: asked.limit]
 
@@ -163,7 +136,7 @@ def _build_group(
     digest: str | None,
     standings: Sequence[Standing],
     shown: Sequence[Standing],
-    known: _Known,
+    known: KnownRuns,
     asked: Question,
 ) -> LeaderboardGroup:
     wanted = {standing.id for standing in shown if standing.score is not None}
@@ -199,8 +172,19 @@ def _build_group(
         common=common,
         recipes=None if recipes is None else tuple(recipes[: asked.limit]),
         test=(
-            compare_predictions(store, first_two[0].summary, first_two[1].summary)
+            _compare_two(store, first_two[0].summary, first_two[1].summary, asked.metric)
             if len(first_two) == 2 and not asked.by_recipe
             else None
         ),
     )
+
+
+def _compare_two(
+    store: RunStore, first: RunSummary, second: RunSummary, metric: Metric
+) -> PairedTest | AucDifference:
+    if metric.name != "val_auc":
+        return compare_predictions(store, first, second)
+    # With it comes numpy, which takes longer to load than the whole of the usual leaderboard.
+    from dfx.services.auc_significance import compare_auc_predictions  # noqa: PLC0415
+
+    return compare_auc_predictions(store, first, second)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -229,9 +230,10 @@ def _write_files(best: BestWeights, folder: str, files: Mapping[str, bytes]) -> 
         for name, content in files.items():
             write_durably(place / name, content)
     except DfxError as error:
-        for name in files:
-            (place / name).unlink(missing_ok=True)
-        place.rmdir()
+        with suppress(OSError):  # `dfx gc` takes what stays
+            for name in files:
+                (place / name).unlink(missing_ok=True)
+            place.rmdir()
         kind = NoSpaceLeft if isinstance(error, NoSpaceLeft) else StoreError
         raise kind(
             error.message, hint="nothing was recorded; mend that, then evaluate again"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine, select
 
@@ -28,6 +28,9 @@ from dfx.tracking import engine as database
 from dfx.tracking import extracts, inventory, queries, schema, summaries
 from dfx.tracking.process import this_process
 from dfx.tracking.tables import ExperimentRow
+
+if TYPE_CHECKING:
+    from dfx.tracking.evaluations import EvaluationReader
 
 
 class RunReader:
@@ -69,6 +72,14 @@ class RunReader:
     def is_shared(self) -> bool:
         """Whether it is on a server, where other homes may have runs too."""
         return not database.is_sqlite(self._engine)
+
+    @property
+    def evaluations(self) -> EvaluationReader:
+        """What can be asked of the evaluations of many runs at once."""
+        # Only boards of evaluations do, and the records of these are not loaded for nothing.
+        from dfx.tracking.evaluations import EvaluationReader  # noqa: PLC0415
+
+        return EvaluationReader(self._engine)
 
     def close(self) -> None:
         """Gives back what the store holds; it can no longer be used."""

@@ -33,8 +33,10 @@ main()
 
 RECIPE = (
     *("--name", "kept-out", "--arch", "test_efficientnet", "--no-pretrained", "--device", "cpu"),
-    *("--data", "faces", "--batch-size", "8", "--epochs", "6", "--lr", "3e-3"),
+    *("--data", "faces", "--batch-size", "8", "--epochs", "30", "--lr", "3e-3"),
     *("--set", "data.image_size=32", "--set", "data.workers=1"),
+    *("--set", "evaluate.threshold=fpr=0.05", "--set", "train.select_by=auc"),
+    *("--set", "train.early_stopping_patience=1", "--set", "train.ema=0.5"),
 )
 
 
@@ -50,21 +52,13 @@ def run_trapped(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        ("evaluate.threshold=balanced", "train.select_by=accuracy"),
-        ("evaluate.threshold=fpr=0.05", "train.select_by=auc", "train.ema=0.5"),
-    ],
-)
-def test_training_cannot_reach_the_test_split(folder: Path, recipe: tuple[str, ...]) -> None:
+def test_training_cannot_reach_the_test_split(folder: Path) -> None:
     """Selection, early stopping, threshold and calibration all happen, and the trap stays shut."""
-    options = [word for setting in recipe for word in ("--set", setting)]
-    done = run_trapped(folder, "run", *RECIPE, *options, "--set", "train.early_stopping_patience=1")
+    done = run_trapped(folder, "run", *RECIPE)
 
     assert "TRAP" not in done.stderr
     assert done.returncode == 0, done.stderr
-    assert "no improvement" in done.stderr or "6 of 6" in done.stderr + done.stdout, done.stderr
+    assert "no improvement" in done.stderr, done.stderr
 
 
 def test_validation_is_scored_without_it_and_the_trap_works(folder: Path) -> None:

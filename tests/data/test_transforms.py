@@ -190,10 +190,10 @@ class TestAugmentation:
     @pytest.mark.parametrize(
         ("name", "place", "low", "high"),
         [
-            ("jpeg", "_compress", 30, 100),
-            ("blur", "ImageFilter.GaussianBlur", 0, 3),
-            ("resize", "_resize_there_and_back", 0.25, 1),
-            ("noise", "_add_noise", 0, 10),
+            ("jpeg", "compress_jpeg", 30, 100),
+            ("blur", "blur", 0, 3),
+            ("resize", "resize_there_and_back", 0.25, 1),
+            ("noise", "add_noise", 0, 10),
         ],
     )
     def test_degradations_fill_their_range_and_stay_within(

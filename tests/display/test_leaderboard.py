@@ -9,7 +9,14 @@ from rich.console import RenderableType
 
 from dfx.display.leaderboard import LeaderboardTable, RecipeTable, leaderboard_table
 from dfx.records import Status
-from dfx.records.leaderboard import METRICS, Leaderboard, LeaderboardGroup, PairedTest, RecipeGroup
+from dfx.records.leaderboard import (
+    METRICS,
+    AucDifference,
+    Leaderboard,
+    LeaderboardGroup,
+    PairedTest,
+    RecipeGroup,
+)
 
 Render = Callable[[RenderableType, int], str]
 
@@ -195,6 +202,13 @@ def test_footnote_says_what_the_test_shows(
 
     assert words.replace("= <", "<") in text
     assert "two checkpoints, not of two recipes" in text
+
+
+def test_footnote_names_the_test_of_aucs(leaderboard: Leaderboard, render: Render) -> None:
+    test = AucDifference("a/1", "b/1", 0.02, 0.01, 0.03, 0.0123)
+    text = render(leaderboard_table(_with(leaderboard, test=test)), 200)
+
+    assert "1 and 2 differ (DeLong p = 0.012)." in text
 
 
 def test_footnote_says_why_there_is_no_test(leaderboard: Leaderboard, render: Render) -> None:

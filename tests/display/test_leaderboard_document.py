@@ -43,6 +43,7 @@ def test_document_has_the_documented_shape_in_full_precision(leaderboard: Leader
         "deepfake": 10000,
         "omitted": 0,
         "test": {
+            "method": "mcnemar",
             "first": "b4-robust/1",
             "second": "b4-baseline/2",
             "only_first": 210,

@@ -124,3 +124,17 @@ def write_predictions(path: Path, verdicts: str) -> None:
         for number, verdict in enumerate(verdicts):
             label = "deepfake" if verdict == "1" else "real"
             writer.writerow((f"deepfake/{number}.jpg", "deepfake", 0.5, label))
+
+
+def write_scores(
+    path: Path, real: Sequence[float], deepfake: Sequence[float], *, threshold: float = 0.5
+) -> None:
+    """Predictions of images by class, from their p_deepfake."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "truth", "p_deepfake", "label"))
+        for truth, scores in (("real", real), ("deepfake", deepfake)):
+            for number, p in enumerate(scores):
+                label = "deepfake" if p >= threshold else "real"
+                writer.writerow((f"{truth}/{number}.jpg", truth, p, label))

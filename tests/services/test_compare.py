@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
-from leaderboard_samples import add_run, write_predictions
+from leaderboard_samples import add_run, write_predictions, write_scores
 
 from dfx.errors import ConfigError
+from dfx.evaluation.delong import compare_aucs
 from dfx.records import Status
-from dfx.records.leaderboard import Leaderboard, LeaderboardGroup
+from dfx.records.leaderboard import AucDifference, Leaderboard, LeaderboardGroup, PairedTest
 from dfx.services.compare import ask, compare_runs
 from dfx.tracking.store import RunStore
 
@@ -192,7 +194,7 @@ def test_the_two_best_are_tested_on_the_same_images(store: RunStore) -> None:
     add_run(store, accuracies=[0.1], verdicts="0000000000")
     (group,) = compare(store).groups
     test = group.test
-    assert test is not None
+    assert isinstance(test, PairedTest)
 
     assert (test.first, test.second) == ("b4/2", "b4/1")
     assert (test.only_first, test.only_second) == (2, 2)
@@ -242,6 +244,36 @@ def test_without_predictions_it_is_said_why(
 
     assert group.test.p is None
     assert reason in str(group.test.reason)
+
+
+def test_aucs_are_tested_where_they_rank(store: RunStore) -> None:
+    """By DeLong's test of the stored scores, matched by image; only their order matters."""
+    rng = np.random.default_rng(3)
+    better, worse = ((rng.normal(0, 1, 60), rng.normal(gap, 1, 50)) for gap in (2.5, 0.7))
+    for (real, deepfake), accuracy in ((worse, 0.7), (better, 0.9)):
+        run = add_run(store, accuracies=[accuracy])
+        write_scores(store.home / run.directory / "val-e0001-a1.csv", real / 9, deepfake / 9)
+    (group,) = compare(store, metric="auc").groups
+    expected = compare_aucs(
+        np.repeat([0, 1], (60, 50)), np.concatenate(better), np.concatenate(worse)
+    )
+    assert expected.p is not None and expected.p < 0.05
+
+    assert group.test == AucDifference(
+        "b4/2", "b4/1", expected.difference, expected.low, expected.high, expected.p
+    )
+    (usual,) = compare(store).groups
+    assert isinstance(usual.test, PairedTest)
+
+
+def test_aucs_of_one_class_are_not_tested(store: RunStore) -> None:
+    for accuracy in (0.7, 0.9):
+        add_run(store, accuracies=[accuracy], verdicts="1101")
+    (group,) = compare(store, metric="auc").groups
+
+    assert group.test == AucDifference(
+        "b4/2", "b4/1", None, None, None, None, "there are images of one class only"
+    )
 
 
 def test_reading_a_few_of_many_runs_takes_few_queries(store: RunStore) -> None:

@@ -1,0 +1,116 @@
+"""Whether p_deepfake means what it says, and how it is spread over each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from dfx.display.report.chart import Chart, Panel, draw_chart
+from dfx.display.report.figure import Surface, add_axes
+from dfx.display.report.palette import LIGHT, Role
+from dfx.display.report.words import (
+    caption_pictures,
+    counted,
+    format_metric,
+    format_threshold,
+    format_with_interval,
+)
+from dfx.records.report import EvaluationReport
+
+_SIZE = (380, 540)
+_LOGARITHMIC_FROM = 50
+"""Images in a bin from which the others would be too low to be seen on a linear scale."""
+
+_FLOOR = 0.7
+"""Where a logarithmic scale begins: one image is seen, and none is not."""
+
+
+def draw_reliability(report: EvaluationReport) -> Chart:
+    """Shares of deepfakes by p_deepfake, over the histograms of both classes."""
+    reading = report.detail.headline
+    ece = reading.values["ece"]
+    words = "undefined" if ece is None else format_with_interval(ece, reading.intervals["ece"])
+    label = (
+        f"Reliability diagram in {counted(len(report.reliability), 'bin')}, ECE {words}, and"
+        " histograms of p_deepfake for each class."
+    )
+    panel = Panel("reliability", label, *_SIZE, lambda surface: _draw(surface, report))
+    return draw_chart("reliability", "Reliability", caption_pictures(report), [panel])
+
+
+def _draw(surface: Surface, report: EvaluationReport) -> None:
+    _draw_bins(add_axes(surface, _SIZE, bottom=218), report)
+    histogram, threshold = report.histogram, report.detail.headline.threshold
+    spreads: tuple[tuple[Sequence[int], str, Role, Role, int], ...] = (
+        (histogram.real, "real image", "first", "first-soft", 132),
+        (histogram.deepfake, "deepfake", "second", "second-soft", 44),
+    )
+    for counts, noun, line, fill, bottom in spreads:
+        axes = add_axes(surface, _SIZE, top=_SIZE[1] - bottom - 62, bottom=bottom)
+        _draw_histogram(axes, counts, histogram.edges, line, fill)
+        axes.set_title(counted(sum(counts), noun), fontsize=8, fontweight="normal", pad=3)
+        axes.axvline(threshold, color=LIGHT["ink"], linestyle="--", linewidth=1)
+        if noun == "deepfake":
+            axes.set_xlabel("p_deepfake, with the threshold dashed")
+        else:
+            axes.tick_params(labelbottom=False)
+
+
+def _draw_bins(axes: Axes, report: EvaluationReport) -> None:
+    axes.set_title("Reliability")
+    axes.set_ylabel("share of deepfakes")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.tick_params(labelbottom=False)
+    axes.plot(
+        (0, 1), (0, 1), color=LIGHT["muted"], linestyle=":", linewidth=1.2, label="calibrated"
+    )
+    bins = report.reliability
+    ece = report.detail.headline.values["ece"]
+    axes.errorbar(
+        [each.mean_p for each in bins],
+        [each.share for each in bins],
+        yerr=(
+            [each.share - each.share_low for each in bins],
+            [each.share_high - each.share for each in bins],
+        ),
+        color=LIGHT["first"],
+        marker="o",
+        markersize=4.5,
+        linestyle="none",
+        elinewidth=1.2,
+        capsize=2.5,
+        clip_on=False,
+        label="bins" if ece is None else f"bins, ECE {format_metric(ece)}",
+    )
+    axes.axvline(
+        report.detail.headline.threshold,
+        color=LIGHT["ink"],
+        linestyle="--",
+        linewidth=1,
+        label=f"threshold {format_threshold(report.detail.headline.threshold)}",
+    )
+    axes.legend(loc="upper left")
+
+
+def _draw_histogram(
+    axes: Axes, counts: Sequence[int], edges: Sequence[float], line: Role, fill: Role
+) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylabel("images")
+    highest = max(counts)
+    is_logarithmic = highest >= _LOGARITHMIC_FROM
+    base = _FLOOR if is_logarithmic else 0
+    heights = [max(base, count) for count in counts]
+    axes.stairs(heights, edges, baseline=base, fill=True, color=LIGHT[fill])
+    axes.stairs(heights, edges, baseline=base, color=LIGHT[line], linewidth=1)
+    if is_logarithmic:
+        axes.set_yscale("log")
+        axes.set_ylim(base, highest * 2)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(0, max(1, highest * 1.1))
+        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))

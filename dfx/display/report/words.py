@@ -1,0 +1,106 @@
+"""What page and pictures call things, and how they write a metric."""
+
+from __future__ import annotations
+
+from dfx.display.figures import format_count
+from dfx.records.evaluation import Interval, Reading, ScoredData
+from dfx.records.report import EvaluationReport
+
+
+def format_metric(value: float) -> str:
+    """A metric with four decimals, which never becomes 0 or 1 by rounding.
+
+    >>> format_metric(0.98731), format_metric(0.99999), format_metric(1.0), format_metric(2e-7)
+    ('0.9873', '>0.9999', '1.0000', '<0.0001')
+    """
+    if 0.99995 <= value < 1:
+        return ">0.9999"
+    return "<0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
+
+
+def format_range(low: float, high: float) -> str:
+    """Both ends of an interval.
+
+    >>> format_range(0.5, 1.0)
+    '0.5000 – 1.0000'
+    """
+    return f"{format_metric(low)} – {format_metric(high)}"
+
+
+def format_with_interval(value: float, interval: Interval | None) -> str:
+    """A metric, and its 95 % interval where it has one.
+
+    >>> format_with_interval(0.9, Interval(0.85, 0.94, "percentile"))
+    '0.9000 (0.8500 – 0.9400)'
+    """
+    shown = format_metric(value)
+    return shown if interval is None else f"{shown} ({format_range(interval.low, interval.high)})"
+
+
+def format_threshold(threshold: float) -> str:
+    """A threshold with four significant digits, as in the terminal.
+
+    >>> format_threshold(0.5), format_threshold(0.123456)
+    ('0.5', '0.1235')
+    """
+    return f"{threshold:.4g}"
+
+
+def ordinal(number: int) -> str:
+    """Which one in a row.
+
+    >>> ordinal(1), ordinal(2), ordinal(3), ordinal(11), ordinal(22)
+    ('1st', '2nd', '3rd', '11th', '22nd')
+    """
+    teen = 10 < number % 100 < 14
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with what is counted.
+
+    >>> counted(1, "deepfake"), counted(1200, "real image")
+    ('1 deepfake', '1 200 real images')
+    """
+    return f"{format_count(count)} {noun}" if count == 1 else f"{format_count(count)} {noun}s"
+
+
+def name_set(data: ScoredData) -> str:
+    """Which images were scored."""
+    return f"{data.split} split of {data.name}"
+
+
+def caption_pictures(report: EvaluationReport) -> str:
+    """Whose result a picture shows, so that it can stand by itself."""
+    data = report.detail.data
+    return (
+        f"{report.run.name}, epoch {report.evaluation.epoch}: {name_set(data)},"
+        f" {format_count(data.real)} real, {counted(data.deepfake, 'deepfake')}"
+    )
+
+
+_READINGS = {
+    "shipped": "calibrated, shipped threshold",
+    "uncalibrated": "uncalibrated, at 0.5",
+    "half": "calibrated, at 0.5",
+    "without_overlap": "without images seen before",
+}
+
+
+def name_reading(reading: Reading) -> str:
+    """How the scores are judged."""
+    return _READINGS[reading.kind]
+
+
+def describe_threshold(reading: Reading) -> str:
+    """Which threshold was used, as part of a sentence."""
+    if reading.kind == "uncalibrated":
+        return "at 0.5, uncalibrated"
+    return f"at the shipped threshold {format_threshold(reading.threshold)}, calibrated"
+
+
+def operating_point(reading: Reading) -> tuple[float, float] | None:
+    """FPR and TPR at the threshold; None where a class is missing."""
+    c = reading.confusion
+    real, deepfake = c.tn + c.fp, c.fn + c.tp
+    return (c.fp / real, c.tp / deepfake) if real and deepfake else None
