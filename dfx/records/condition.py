@@ -20,6 +20,7 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
+from dfx.records.evaluation import TestUse
 
 StoreState = Literal["current", "older", "newer", "foreign", "empty", "absent", "damaged"]
 
@@ -248,9 +249,12 @@ class FoundRun:
         config: As the run was begun with.
         attempts: In order; at least one.
         checkpoints: With the number of the attempt that wrote each, in the order of writing.
+        evaluations: Training's own.
         best_epoch: Epoch whose weights are there as best.
         status: Completed or interrupted.
         gaps: What they do not tell, in words.
+        by_hand: Evaluations made by hand; whether their weights still stand is for the record.
+        test_uses: Uses of test splits that its checkpoints tell of.
     """
 
     uuid: str
@@ -272,3 +276,5 @@ class FoundRun:
     tags: tuple[str, ...]
     note: str | None
     gaps: tuple[str, ...]
+    by_hand: tuple[Evaluation, ...] = ()
+    test_uses: tuple[TestUse, ...] = ()

@@ -355,12 +355,14 @@ def load_detail(content: Mapping[str, Any]) -> EvaluationDetail:
     Raises:
         ValueError: Where it is damaged, or of a newer version.
     """
-    values = dict(content)
-    version = values.pop("version", None)
-    if version != DETAIL_VERSION:
-        raise ValueError(f"details of an evaluation have version {version!r}")
-    detail: EvaluationDetail = _details().validate_python(values)
-    return detail
+    match content:
+        case {"version": version, **values} if version == DETAIL_VERSION:
+            detail: EvaluationDetail = _details().validate_python(values)
+            return detail
+        case {"version": version}:
+            raise ValueError(f"details of an evaluation have version {version!r}")
+        case _:
+            raise ValueError("there are no details of an evaluation")
 
 
 @cache

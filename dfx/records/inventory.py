@@ -47,6 +47,7 @@ class RunFiles:
         host: Name of the machine that made it.
         worker_host: Name of the machine that worked on it last.
         files: Newest first.
+        folders: Of the evaluations made by hand, relative to the home.
     """
 
     id: int
@@ -58,6 +59,7 @@ class RunFiles:
     host: str
     worker_host: str
     files: tuple[NamedFile, ...]
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class LeftoverKind(StrEnum):
     DRAFT = "draft"
     CHECKPOINT = "checkpoint"
     PREDICTIONS = "predictions"
+    EVALUATION = "evaluation"
     REMOVED_RUN = "removed run"
     UNKNOWN_RUN = "unknown run"
     PATCH = "patch"
@@ -101,10 +104,10 @@ class LeftoverKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A file that nothing needs, or a row whose file is gone.
+    """A file or folder that nothing needs, or a row whose file or folder is gone.
 
     Attributes:
-        path: Relative to the home; of a folder where a whole run was left behind.
+        path: Relative to the home; of a folder where a whole run or evaluation was left behind.
         bytes: What removing it frees; 0 for a row whose file is gone.
         run: Name of the run it belongs to; None where it belongs to none that is known.
         removable: Whether it goes; else `why` says what to do about it.

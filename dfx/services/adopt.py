@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from dfx.errors import ConfigError, NotFoundError, RunBusy, StoreError
@@ -10,8 +10,9 @@ from dfx.messages import Counting, Message
 from dfx.records.condition import Adopted, FoundRun, Observation, RecordedRun
 from dfx.services.artefacts import find_home_of
 from dfx.services.checking import Adoption
+from dfx.services.evaluation_files import EVALUATION_FILE, PREDICTIONS_FILE
 from dfx.services.home import find_home, open_database, open_store
-from dfx.services.run_files import REMOVED_MARK
+from dfx.services.run_files import CHECKPOINTS, REMOVED_MARK, list_evaluation_folders
 from dfx.services.salvage import Salvage
 from dfx.tracking import engine as database
 from dfx.tracking import schema
@@ -48,12 +49,7 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
         if not _is_removed(checkpoints.parent)
     ]
     unknown = [
-        directory
-        for directory in directories
-        if any(
-            path.relative_to(folder).as_posix() not in known
-            for path in (folder / directory / "checkpoints").glob("last-*.pt")
-        )
+        directory for directory in directories if _is_ahead(folder / directory, folder, known)
     ]
     if recorded is None and not unknown:
         raise schema.no_store(folder)
@@ -84,6 +80,18 @@ def adopt_runs(home: Path | None, notify: Notify) -> Adoption:
 def _is_removed(folder: Path) -> bool:
     """Whether somebody has removed the run of a folder, and so does not want it back."""
     return (folder / REMOVED_MARK).exists()
+
+
+def _is_ahead(place: Path, home: Path, known: Collection[str]) -> bool:
+    """Whether a run's folder holds a checkpoint or an evaluation that no row names."""
+    tells = [*(place / CHECKPOINTS).glob("last-*.pt")]
+    if tells:
+        tells += [
+            folder / PREDICTIONS_FILE
+            for folder in list_evaluation_folders(place)
+            if (folder / EVALUATION_FILE).is_file()
+        ]
+    return any(path.relative_to(home).as_posix() not in known for path in tells)
 
 
 def _choose(
@@ -174,7 +182,7 @@ def _record_run(store: RunStore, home: Path, run: FoundRun, gone: set[str]) -> A
 def _find_lost(home: Path, run: FoundRun) -> set[str]:
     """Files that were found and are gone."""
     named = {file.path for file, _ in run.checkpoints}
-    named |= {each.predictions for each in run.evaluations if each.predictions}
+    named |= {e.predictions for e in (*run.evaluations, *run.by_hand) if e.predictions}
     return {path for path in named if not (home / path).is_file()}
 
 

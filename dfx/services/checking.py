@@ -12,6 +12,7 @@ from dfx.digests import hash_file
 from dfx.messages import Counting, Message
 from dfx.records.condition import Adopted, CheckReport, Observation, RecordedFile, RecordedRun
 from dfx.services.artefacts import find_home_of
+from dfx.services.evaluation_files import is_by_hand
 from dfx.services.home import find_home, open_database
 from dfx.services.run_files import REMOVED_MARK
 from dfx.tracking import engine as database
@@ -119,9 +120,10 @@ class _FileCheck:
                 return
             actual = hash_file(path)
         except FileNotFoundError:
-            yield Observation(
-                "missing file", run.name, file.path, "it is gone", _way_out(run, file)
-            )
+            found = "it is gone"
+            if is_by_hand(file.path) and not path.parent.is_dir():
+                found = "it is gone, with the folder of its evaluation"
+            yield Observation("missing file", run.name, file.path, found, _way_out(run, file))
             return
         except OSError as error:
             message = f"it cannot be read: {error.strerror or error}"
@@ -155,6 +157,11 @@ def _way_out(run: RecordedRun, file: RecordedFile) -> str:
             return f"`dfx resume {run.name}` passes it over; or put it back from a backup"
         case "best":
             return "put it back from a backup; a better epoch replaces it too"
+        case _ if is_by_hand(file.path):
+            return (
+                "put it back from a backup, or evaluate again; the numbers are in the record, and"
+                " `dfx gc` forgets where the files were"
+            )
         case _:
             return "put it back from a backup; without it the run is not tested against others"
 

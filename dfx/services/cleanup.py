@@ -9,7 +9,8 @@ back where they turn out to be wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from dfx.services.home import find_home, open_store
 from dfx.services.leftovers import RunLeftovers, find_reason_to_skip, judge_unknown_folder
 from dfx.services.run_files import (
     find_folder,
+    list_entries,
     list_foreign_files,
     list_own_files,
+    list_report_files,
     remove_file,
     remove_own_files,
     set_aside,
@@ -114,7 +117,7 @@ class _Search:
         return Leftovers(self.survey.home, tuple(items), tuple(self.skipped))
 
     def _search_runs(self) -> Iterator[Leftover]:
-        seen = {folder.directory: folder.files for folder in self.survey.folders}
+        seen = {folder.directory: folder for folder in self.survey.folders}
         for run in self.store.list_run_files():
             if find_artefact_home(self.store, run) != self.store.home:
                 continue
@@ -125,8 +128,10 @@ class _Search:
             elif folder is None:
                 self.skipped.append((run.name, "its folder is behind a link"))
             else:
-                files = seen.get(run.directory, ())
-                yield from RunLeftovers(self.store.home, run, folder, files, self.unknown).find()
+                found = seen.get(run.directory)
+                files, reports = (found.files, found.evaluations) if found else ((), ())
+                home, unknown = self.store.home, self.unknown
+                yield from RunLeftovers(home, run, folder, files, reports, unknown).find()
 
     def _search_folders(self) -> Iterator[Leftover]:
         known = self.store.list_directories()
@@ -190,6 +195,8 @@ class _Search:
 def _remove(store: RunStore, item: Leftover) -> str | None:
     """Removes one; what it returns says why it, or a part of it, stays."""
     path = store.home / item.path
+    if item.kind is LeftoverKind.EVALUATION:
+        return _remove_evaluation(store, item, path)
     if item.kind in _FOLDERS or path.is_dir():
         return _remove_folder(store, path, item.path)
     if item.kind in _SHARED:
@@ -207,10 +214,28 @@ def _remove_folder(store: RunStore, folder: Path, directory: str) -> str | None:
     own = list_own_files(folder)
     foreign = list_foreign_files(folder, own)
     remove_own_files(folder, own)
-    if foreign:
-        names = ", ".join(path.relative_to(folder).as_posix() for path in foreign)
-        return f"removed but for what dfx did not write: {names}"
-    return None
+    return _say_what_stays(folder, foreign)
+
+
+def _remove_evaluation(store: RunStore, item: Leftover, folder: Path) -> str | None:
+    if item.run_id is not None:
+        [run] = store.list_run_files(item.run_id)
+        if item.path in run.folders:
+            return "it was recorded meanwhile"
+    for path in list_report_files(folder):
+        remove_file(path)
+    foreign = list_entries(folder)
+    if not foreign:
+        with suppress(OSError):  # somebody has put something into it, or removed it
+            folder.rmdir()
+    return _say_what_stays(folder, foreign)
+
+
+def _say_what_stays(folder: Path, foreign: Sequence[Path]) -> str | None:
+    if not foreign:
+        return None
+    names = ", ".join(path.relative_to(folder).as_posix() for path in foreign)
+    return f"removed but for what dfx did not write: {names}"
 
 
 def _remove_shared(store: RunStore, path: Path) -> str | None:

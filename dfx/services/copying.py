@@ -19,6 +19,7 @@ from dfx.digests import copy_file
 from dfx.errors import OUT_OF_SPACE, ConfigError, NoSpaceLeft, StoreError
 from dfx.messages import Counting, Message
 from dfx.records.condition import BackupReport, RecordedFile, RecordedRun
+from dfx.services.evaluation_files import EVALUATIONS, FOLDER_NAME, REPORT_NAMES
 from dfx.services.home import find_home, make_home, open_database
 from dfx.services.run_files import LOG_NAME, RUN_MARK
 from dfx.tracking import engine as database
@@ -220,13 +221,19 @@ class _HomeCopy:
                 return copy_file(source, file)
 
     def _copy_unnamed(self, runs: list[RecordedRun]) -> None:
-        """Copies what lies there without a row: marks, logs, patches, and lists of images."""
+        """Copies what lies there without a row: marks, logs, reports, patches, lists of images."""
         names = [f"{run.directory}/{name}" for run in runs for name in (RUN_MARK, LOG_NAME)]
+        for run in runs:
+            for report in sorted((self._home / run.directory / EVALUATIONS).glob("*")):
+                if FOLDER_NAME.fullmatch(report.name):
+                    place = report.relative_to(self._home).as_posix()
+                    names += [f"{place}/{name}" for name in REPORT_NAMES]
         for folder in _SHARED_FOLDERS:
             inside = sorted((self._home / folder).glob("[!.]*"))
             names += [path.relative_to(self._home).as_posix() for path in inside if path.is_file()]
         for name in names:
-            with suppress(FileNotFoundError):  # without an epoch there is no log
+            # Without an epoch there is no log, and no report has all that one may have.
+            with suppress(FileNotFoundError, NotADirectoryError):
                 self._copy(name)
 
     def _remove_damaged(self, runs: list[RecordedRun]) -> Iterator[str]:

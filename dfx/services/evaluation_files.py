@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -109,6 +109,15 @@ def _list_numbers(parent: Path) -> list[int]:
         for path in parent.iterdir()
     )
     return [int(match["number"]) for match in found if match]
+
+
+def is_by_hand(predictions: str) -> bool:
+    """Whether a path of predictions is that of an evaluation by hand, and not of a training.
+
+    The path alone tells, also of a database that an older dfx has written.
+    """
+    folder = PurePosixPath(predictions).parent
+    return folder.parent.name == EVALUATIONS and FOLDER_NAME.fullmatch(folder.name) is not None
 
 
 def dump_evaluation(evaluation: Evaluation, *, run_uuid: str) -> bytes:

@@ -10,10 +10,11 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dfx.records import Status
 from dfx.records.inventory import Leftover, LeftoverKind, NamedFile, RunFiles
+from dfx.services.evaluation_files import EVALUATION_FILE
 from dfx.services.run_files import (
     CHECKPOINT_NAME,
     CHECKPOINTS,
@@ -22,7 +23,7 @@ from dfx.services.run_files import (
     REMOVED_MARK,
     is_regular,
 )
-from dfx.services.survey import RunFolder, SeenFile
+from dfx.services.survey import ReportFolder, RunFolder, SeenFile
 
 _KINDS = {
     "last": LeftoverKind.CHECKPOINT,
@@ -47,6 +48,7 @@ class RunLeftovers:
     Attributes:
         folder: Where its files are.
         seen: What was found there.
+        evaluations: Folders of evaluations that were found there.
         unknown: Whether what may be newer than the record goes too.
     """
 
@@ -54,11 +56,13 @@ class RunLeftovers:
     run: RunFiles
     folder: Path
     seen: tuple[SeenFile, ...]
+    evaluations: tuple[ReportFolder, ...]
     unknown: bool
 
     def find(self) -> Iterator[Leftover]:
         """Files without a row, files and rows that are superseded, rows without a file."""
         yield from self._find_unnamed()
+        yield from self._find_unnamed_evaluations()
         yield from self._find_superseded()
         yield from self._find_missing()
 
@@ -106,6 +110,28 @@ class RunLeftovers:
             removable=self.unknown,
         )
 
+    def _find_unnamed_evaluations(self) -> Iterator[Leftover]:
+        """Folders without a row, whether or not the run is done: evaluations need no attempt."""
+        for folder in self.evaluations:
+            path = folder.path.relative_to(self.home).as_posix()
+            if folder.is_young or path in self.run.folders:
+                continue
+            # It is written last, just before the row.
+            is_whole = any(file.path.name == EVALUATION_FILE for file in folder.files)
+            why = "no row names it: left by an evaluation that was cut off"
+            if is_whole:
+                why = (
+                    "no row names it: left by an evaluation that was killed at its end, or"
+                    " forgotten by a database that was put back. `dfx db check --adopt` takes it up"
+                )
+            yield self._leftover(
+                LeftoverKind.EVALUATION,
+                path,
+                why,
+                size=sum(file.bytes for file in folder.files),
+                removable=self.unknown or not is_whole,
+            )
+
     def _find_superseded(self) -> Iterator[Leftover]:
         standing = {file.path for file in self.run.files if file.stands}
         kept = {file.path for file in self._list_last_resorts()}
@@ -137,7 +163,7 @@ class RunLeftovers:
                 yield from files[:1]
 
     def _find_missing(self) -> Iterator[Leftover]:
-        standing = [file for file in self.run.files if file.stands]
+        standing = [f for f in self.run.files if f.stands and not self._is_by_hand(f)]
         missing = [file for file in standing if not (self.home / file.path).is_file()]
         needed = self._list_needed(standing)
         # Where one of these is gone, a disk may be missing: then no row is dropped.
@@ -156,6 +182,32 @@ class RunLeftovers:
             yield self._leftover(
                 LeftoverKind.MISSING, file.path, why, removable=removable, recorded=True
             )
+        yield from self._find_missing_evaluations(is_whole=is_whole)
+
+    def _find_missing_evaluations(self, *, is_whole: bool) -> Iterator[Leftover]:
+        """Where files of an evaluation are gone, its numbers are still in its row, and stay."""
+        lost = {
+            path: "the folder of an evaluation is gone"
+            for path in self.run.folders
+            if not (self.home / path).is_dir()
+        }
+        lost |= {
+            file.path: "the predictions of an evaluation are gone"
+            for file in self.run.files
+            if self._is_by_hand(file)
+            and not (self.home / file.path).is_file()
+            and str(PurePosixPath(file.path).parent) not in lost
+        }
+        for path, what in lost.items():
+            then = "its place is forgotten, its numbers stay"
+            if not is_whole:
+                then = f"other files of {self.run.name} are too, so its row stays as it is"
+            yield self._leftover(
+                LeftoverKind.MISSING, path, f"{what}; {then}", removable=is_whole, recorded=True
+            )
+
+    def _is_by_hand(self, file: NamedFile) -> bool:
+        return str(PurePosixPath(file.path).parent) in self.run.folders
 
     def _list_needed(self, standing: list[NamedFile]) -> list[NamedFile]:
         """The newest of each kind of checkpoint, and the predictions of the best epoch."""
@@ -198,8 +250,9 @@ class RunLeftovers:
 
 def judge_unknown_folder(folder: RunFolder, *, unknown: bool) -> Leftover | None:
     """What a folder is that no run has; None where dfx has written nothing there."""
-    names = [file.path.name for file in folder.files]
-    if not names:
+    files = [*folder.files, *(file for each in folder.evaluations for file in each.files)]
+    names = [file.path.name for file in files]
+    if not names and not folder.evaluations:
         return None
     kind, removable = LeftoverKind.UNKNOWN_RUN, unknown
     if REMOVED_MARK in names:
@@ -215,5 +268,5 @@ def judge_unknown_folder(folder: RunFolder, *, unknown: bool) -> Leftover | None
     else:
         kind, removable = LeftoverKind.DRAFT, True
         why = "left by a process that was cut off, of a run that is not there"
-    size = sum(file.bytes for file in folder.files)
+    size = sum(file.bytes for file in files)
     return Leftover(kind, folder.directory, size, None, removable, why)

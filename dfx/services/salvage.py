@@ -23,6 +23,7 @@ from dfx.models.weights import Weights, load_weights
 from dfx.records import CheckpointFile, EpochRecord, Evaluation, Status
 from dfx.records.condition import FoundAttempt, FoundRun, Observation
 from dfx.services.configure import check_name
+from dfx.services.found_evaluations import find_by_hand
 from dfx.services.patches import find_patch
 from dfx.services.run_files import CHECKPOINT_NAME
 from dfx.services.scores import score_again
@@ -32,6 +33,7 @@ from dfx.services.testimony import (
     read_epochs,
     read_evaluations,
     read_splits,
+    read_test_uses,
     read_time,
 )
 from dfx.services.train import attempt_settings
@@ -212,11 +214,13 @@ class Salvage:
             gaps.append(
                 "what was recorded after its newest checkpoint"
                 f" ({witness.written_at:%Y-%m-%d %H:%M:%S} UTC): tags, notes,"
-                " evaluations; and the name that it was given with `dfx rename`"
+                " uses of a test split of which nothing came;"
+                " and the name that it was given with `dfx rename`"
             )
         else:
             gaps.append(
-                "tags, notes, the name that it was given with `dfx rename`, its attempts'"
+                "tags, notes, uses of a test split of which nothing came,"
+                " the name that it was given with `dfx rename`, its attempts'"
                 " processes and environments, and when they began and ended: an earlier dfx has"
                 " written its files"
             )
@@ -242,6 +246,8 @@ class Salvage:
             tags=tuple(run.get("tags", ())),
             note=run.get("note"),
             gaps=tuple(gaps),
+            by_hand=find_by_hand(self._home, self._directory, about, self._pass_over),
+            test_uses=read_test_uses(about),
         )
 
     def _find_lost_patches(self, witness: _Witness) -> Iterator[str]:
@@ -251,13 +257,14 @@ class Salvage:
                 yield f"the uncommitted changes of attempt {number}: no whole patch is there"
 
     def _find_evaluations(self, witness: _Witness) -> tuple[list[Evaluation], list[str]]:
-        """Those that the witness tells of, or else those whose scores are there.
+        """Training's own that the witness tells of, or else those whose scores are there.
 
         Returns:
             And what is lost of them, in words.
         """
         told = read_evaluations(witness.about)
         if told is not None:
+            told = tuple(each for each in told if each.origin == "training")
             kept = [self._without_lost_scores(each) for each in told]
             pairs = zip(told, kept, strict=True)
             lost = [str(t.epoch) for t, k in pairs if t.predictions and not k.predictions]

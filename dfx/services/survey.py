@@ -8,10 +8,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfx.services.run_files import CHECKPOINTS, DRAFT_NAME, is_regular, list_entries, list_own_files
+from dfx.services.evaluation_files import EVALUATIONS
+from dfx.services.run_files import (
+    CHECKPOINTS,
+    DRAFT_NAME,
+    is_regular,
+    list_entries,
+    list_evaluation_folders,
+    list_own_files,
+    list_report_files,
+)
 from dfx.tracking.engine import DATABASE_NAME
 
 YOUNG_SECONDS = 600
@@ -39,17 +49,38 @@ class SeenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportFolder:
+    """The folder of an evaluation, with what dfx has written there.
+
+    Attributes:
+        modified: When something in it was last written, added or removed.
+    """
+
+    path: Path
+    files: tuple[SeenFile, ...]
+    modified: float
+
+    @property
+    def is_young(self) -> bool:
+        """Whether somebody may still be at it."""
+        return time.time() - self.modified < YOUNG_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class RunFolder:
     """A folder that is shaped like a run's, with what dfx has written there.
 
     Attributes:
         directory: Relative to the home, with forward slashes.
+        files: Those of evaluations are not among them.
+        evaluations: Folders of those made by hand, also empty ones.
         modified: When something in it was last written, added or removed.
     """
 
     path: Path
     directory: str
     files: tuple[SeenFile, ...]
+    evaluations: tuple[ReportFolder, ...]
     modified: float
 
     @property
@@ -116,14 +147,35 @@ def _list_run_folders(home: Path) -> list[RunFolder]:
     for experiment in list_entries(home):
         if experiment.name.startswith("."):
             continue
-        for path in list_entries(experiment):
-            if path.name.isdecimal() and path.is_dir() and not path.is_symlink():
-                files = _look_at_all(list_own_files(path))
-                times = [file.modified for file in files]
-                times += [p.lstat().st_mtime for p in (path, path / CHECKPOINTS) if p.is_dir()]
-                directory = f"{experiment.name}/{path.name}"
-                found.append(RunFolder(path, directory, files, max(times, default=time.time())))
+        found += [
+            _look_into(path, f"{experiment.name}/{path.name}")
+            for path in list_entries(experiment)
+            if path.name.isdecimal() and path.is_dir() and not path.is_symlink()
+        ]
     return found
+
+
+def _look_into(path: Path, directory: str) -> RunFolder:
+    evaluations = [
+        ReportFolder(folder, files, _newest(files, folder))
+        for folder in list_evaluation_folders(path)
+        for files in [_look_at_all(list_report_files(folder))]
+    ]
+    own = _look_at_all(
+        file for file in list_own_files(path) if file.parent in {path, path / CHECKPOINTS}
+    )
+    folders = (path, path / CHECKPOINTS, path / EVALUATIONS)
+    times = [_newest(own, *folders), *(each.modified for each in evaluations)]
+    return RunFolder(path, directory, own, tuple(evaluations), max(times))
+
+
+def _newest(files: Iterable[SeenFile], *folders: Path) -> float:
+    """When something in folders was last written, added or removed."""
+    times = [file.modified for file in files]
+    for folder in folders:
+        with suppress(FileNotFoundError):  # somebody has just removed it
+            times.append(folder.lstat().st_mtime)
+    return max(times, default=time.time())
 
 
 def _by_digest(folder: Path, suffix: str) -> tuple[tuple[str, SeenFile], ...]:

@@ -1,8 +1,8 @@
 """What a *last* checkpoint says of its run, beside the state: enough to make its rows anew.
 
 Plain values only, as `torch.load` takes them without executing anything. Checkpoints that an
-earlier dfx has written say less: they have no `attempts`, `evaluations` and `written_at`, and of
-the `run` no more than its names and when it was made.
+earlier dfx has written say less: they have no `attempts`, `evaluations`, `test_uses` and
+`written_at`, and of the `run` no more than its names and when it was made.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dfx.records import (
     Status,
 )
 from dfx.records.condition import FoundAttempt
+from dfx.records.evaluation import TestUse
 
 
 def testify(
@@ -63,6 +64,7 @@ def testify(
             asdict(replace(each, detail=None))  # it is in the evaluation's own folder
             for each in (*detail.evaluations, *([scored] if scored else []))
         ],
+        "test_uses": [asdict(use) for use in detail.test_uses],
         "attempts": [asdict(attempt) for attempt in detail.attempts],
         "written_at": datetime.now(UTC),
     }
@@ -113,6 +115,14 @@ def read_evaluations(about: Mapping[str, Any]) -> tuple[Evaluation, ...] | None:
             }
         )
         for values in about["evaluations"]
+    )
+
+
+def read_test_uses(about: Mapping[str, Any]) -> tuple[TestUse, ...]:
+    """The uses of test splits until then; none of an earlier dfx."""
+    return tuple(
+        TestUse(**{**values, "used_at": read_time(values["used_at"])})
+        for values in about.get("test_uses", ())
     )
 
 

@@ -16,6 +16,7 @@ from dfx.errors import ConfigError, RunBusy
 from dfx.records import ProcessIdentity, Status
 from dfx.records.condition import Adopted, FoundAttempt, FoundRun
 from dfx.tracking import changes, mapping, queries
+from dfx.tracking.adopted_evaluations import bring_by_hand
 from dfx.tracking.engine import clock
 from dfx.tracking.tables import (
     AttemptRow,
@@ -55,7 +56,9 @@ def adopt(
             f" {run.directory}, and adopt again",
         )
     elif not _is_ahead(session, run, found):
-        return None
+        if not bring_by_hand(session, run, found):
+            return None
+        return _describe(session, run, found, is_new=False)
     elif queries.build_run(session, run, here).status is Status.RUNNING:
         name = queries.get_run_name(session, run)
         raise RunBusy(f"a process is working on {name}", hint="adopt again when it has ended")
@@ -63,16 +66,21 @@ def adopt(
     superseded = _bring_epochs(session, run, found, attempts)
     _bring_checkpoints(session, run, found, attempts, gone)
     _bring_evaluations(session, run, found, superseded=superseded)
+    bring_by_hand(session, run, found)
     run.status, run.message, run.best_epoch = found.status, found.message, found.best_epoch
     session.flush()
+    return _describe(session, run, found, is_new=is_new)
+
+
+def _describe(session: Session, run: RunRow, found: FoundRun, *, is_new: bool) -> Adopted:
     return Adopted(
         run=queries.get_run_name(session, run),
         id=run.id,
         directory=run.directory,
-        status=found.status,
+        status=Status(run.status),
         epochs=len(found.epochs),
         checkpoints=len(found.checkpoints),
-        evaluations=len(found.evaluations),
+        evaluations=len(found.evaluations) + len(found.by_hand),
         is_new=is_new,
         gaps=found.gaps,
     )
@@ -246,7 +254,7 @@ def _bring_evaluations(
         .where(EvaluationRow.run_id == run.id, EvaluationRow.superseded_by.is_(None))
         .order_by(EvaluationRow.id)
     ).all()
-    told = {evaluation.predictions for evaluation in found.evaluations}
+    told = {evaluation.predictions for evaluation in found.evaluations} - {None}
     known: set[object] = set()
     for row in standing:
         if row.epoch in superseded and row.predictions not in told:

@@ -144,13 +144,15 @@ def drop_checkpoints(session: Session, run: RunRow, paths: Sequence[str]) -> Non
     )
 
 
-def add_evaluation(session: Session, run: RunRow, evaluation: Evaluation) -> None:
-    """Adds an evaluation.
+def add_evaluation(session: Session, run: RunRow, evaluation: Evaluation) -> EvaluationRow:
+    """Adds an evaluation, and gives its row.
 
     Raises:
         StoreError: For a value that is not finite.
     """
-    session.add(EvaluationRow(run_id=run.id, **mapping.evaluation_columns(evaluation)))
+    row = EvaluationRow(run_id=run.id, **mapping.evaluation_columns(evaluation))
+    session.add(row)
+    return row
 
 
 def add_test_use(

@@ -153,7 +153,7 @@ class RunCurator(RunReader):
             return run
 
     def forget_files(self, run_id: int, paths: Collection[str]) -> None:
-        """Drops rows of checkpoints, and where predictions are, for files that go or are gone.
+        """Drops rows of checkpoints, and where evaluations are, for files that go or are gone.
 
         Raises:
             NotFoundError: Where there is no such run.

@@ -30,6 +30,7 @@ from dfx.tracking.tables import (
 def list_run_files(session: Session, here: ProcessIdentity, run_id: int | None) -> list[RunFiles]:
     """Runs, or one, with the files that their rows name, in the order of their creation."""
     files = _list_named_files(session, run_id)
+    folders = _list_folders(session, run_id)
     attempts = _list_attempts(session, run_id)
     now = clock(session)
     found = []
@@ -66,6 +67,7 @@ def list_run_files(session: Session, here: ProcessIdentity, run_id: int | None) 
                 host=tried[0].host,
                 worker_host=tried[-1].host,
                 files=tuple(files[row.id]),
+                folders=tuple(folders[row.id]),
             )
         )
     return found
@@ -85,20 +87,22 @@ def list_directories(session: Session) -> set[str]:
     Also those that no run has as its own, and in which rows name files all the same.
     """
     folders = set(session.scalars(select(RunRow.directory)))
-    for column in (CheckpointRow.path, EvaluationRow.predictions):
+    for column in (CheckpointRow.path, EvaluationRow.predictions, EvaluationRow.folder):
         paths = session.scalars(select(column).where(column.is_not(None)).distinct())
         folders |= {"/".join(str(path).split("/")[:2]) for path in paths}
     return {folder.casefold() for folder in folders}
 
 
 def forget_files(session: Session, run: RunRow, paths: Collection[str]) -> None:
-    """Drops rows of checkpoints, and what evaluations say of where their predictions are."""
+    """Drops rows of checkpoints, and what evaluations say of where their files are."""
     wanted = set(paths)
     for row in session.scalars(select(CheckpointRow).where(CheckpointRow.run_id == run.id)):
         if row.path in wanted:
             session.delete(row)
     for scored in session.scalars(select(EvaluationRow).where(EvaluationRow.run_id == run.id)):
-        if scored.predictions in wanted:
+        if scored.folder in wanted:
+            scored.folder = scored.predictions = None
+        elif scored.predictions in wanted:
             scored.predictions = None
 
 
@@ -141,6 +145,19 @@ def _list_named_files(session: Session, run_id: int | None) -> dict[int, list[Na
         if where is not None:
             files[owner].append(NamedFile("predictions", where, scored, 0, stands))
     return files
+
+
+def _list_folders(session: Session, run_id: int | None) -> dict[int, list[str]]:
+    folders: dict[int, list[str]] = defaultdict(list)
+    found = session.execute(
+        select(EvaluationRow.run_id, EvaluationRow.folder)
+        .where(EvaluationRow.folder.is_not(None), _is_wanted(EvaluationRow.run_id, run_id))
+        .order_by(EvaluationRow.id)
+    )
+    for owner, folder in found:
+        if folder is not None:
+            folders[owner].append(folder)
+    return folders
 
 
 def _list_attempts(session: Session, run_id: int | None) -> dict[int, list[AttemptRow]]:

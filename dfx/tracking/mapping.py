@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from dfx.config import CONFIG_VERSION, ExperimentConfig, load_config
 from dfx.errors import ConfigError, StoreError
@@ -209,12 +209,23 @@ def to_evaluation(row: EvaluationRow) -> Evaluation:
         confusion=Confusion(tn=row.tn, fp=row.fp, fn=row.fn, tp=row.tp),
         predictions=row.predictions,
         created_at=row.created_at,
-        origin=cast("Origin", row.origin),
+        origin=to_origin(row.origin),
         dataset=row.dataset,
         folder=row.folder,
         test_use=row.test_use,
         detail=None if row.detail is None else load_detail(row.detail),
     )
+
+
+def to_origin(value: str) -> Origin:
+    """Who made an evaluation.
+
+    Raises:
+        ValueError: Where it is nobody.
+    """
+    if value not in get_args(Origin):
+        raise ValueError(f"{value!r} makes no evaluations")
+    return cast("Origin", value)
 
 
 def to_test_use(row: TestUseRow, *, is_recorded: bool) -> TestUse:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evaluation_samples import make_evaluation_by_hand
+
 from dfx.config import ExperimentConfig
 from dfx.records import (
     Attempt,
@@ -23,6 +25,12 @@ from dfx.records import (
 )
 from dfx.records.inventory import Leftover, Leftovers, Swept
 from dfx.services.cleanup import find_leftovers, remove_leftovers
+from dfx.services.evaluation_files import (
+    EVALUATION_FILE,
+    PREDICTIONS_FILE,
+    REPORT_FILE,
+    dump_evaluation,
+)
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
 
@@ -92,6 +100,26 @@ def keep_epoch(store: RunStore, run: Run, attempt: Attempt, epoch: int) -> list[
         improved=True,
     )
     return [last, best, report]
+
+
+def keep_evaluation(
+    store: RunStore, run: Run, number: int = 1, *, is_recorded: bool = True, **changes: Any
+) -> Evaluation:
+    """An evaluation by hand of ten images, with some of its files on the disk, an hour old."""
+    evaluation = make_evaluation_by_hand(run.directory, number, **changes)
+    if evaluation.test_use is not None:
+        store.record_test_use(
+            run.id, epoch=evaluation.epoch, dataset="other_faces", dataset_digest="sha256:test"
+        )
+    folder = store.home / str(evaluation.folder)
+    for name in (PREDICTIONS_FILE, REPORT_FILE, "roc.png"):
+        write(folder / name)
+    path = folder / EVALUATION_FILE
+    path.write_bytes(dump_evaluation(evaluation, run_uuid=run.uuid))
+    age(path, folder, folder.parent)
+    if is_recorded:
+        store.record_evaluation(run.id, evaluation)
+    return evaluation
 
 
 def end(store: RunStore, attempt: Attempt, status: Status = Status.COMPLETED) -> None:

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from dfx.services import salvage
 from dfx.services.adopt import adopt_runs
 from dfx.services.resume import resume_run
 from dfx.tracking.store import RunStore
+
+from .home_samples import keep_evaluation
 
 RUN = "trained/1"
 
@@ -221,6 +224,47 @@ def test_what_is_lost_is_told(home: Path) -> None:
     assert f"the predictions of {word} {epochs}: no file is there" in run.gaps
     assert "the uncommitted changes of attempt 1: no whole patch is there" in run.gaps
     assert any("dfx rename" in gap for gap in run.gaps)
+
+
+def test_evaluations_by_hand_come_back(home: Path) -> None:
+    """Those that stand, and the uses of test splits; of one that was cut off nothing is known."""
+    adopt_runs(home, ignore)
+    with RunStore.open(home, create=False) as store:
+        run = store.get_run(1)
+        now = datetime.now(UTC)
+        for number, epoch in ((1, 1), (3, 2)):
+            time = now + timedelta(seconds=number)
+            keep_evaluation(store, run, number, epoch=epoch, created_at=time)
+            store.record_test_use(1, epoch=epoch, dataset="faces", dataset_digest="sha256:test")
+        keep_evaluation(store, run, 5, split="val", created_at=run.created_at, is_recorded=False)
+        before = store.get_detail(1)
+    for file in home.glob("dfx.db*"):
+        file.unlink()
+    [adopted] = adopt_runs(home, ignore).adopted
+    with RunStore.open(home, create=False) as store:
+        after = store.get_detail(1)
+
+    assert after.evaluations == before.evaluations
+    assert [use.number for use in before.test_uses] == [1, 2, 3, 4]
+    assert [(use.number, use.is_recorded) for use in after.test_uses] == [(1, True), (3, True)]
+    assert any("uses of a test split of which nothing came" in gap for gap in adopted.gaps)
+    assert adopt_runs(home, ignore).adopted == ()
+
+
+def test_forgotten_evaluation_is_taken_up(home: Path) -> None:
+    """Of a run whose checkpoints are all recorded, after an older database was put back."""
+    adopt_runs(home, ignore)
+    with RunStore.open(home, create=False) as store:
+        time = datetime.now(UTC) + timedelta(seconds=1)
+        evaluation = keep_evaluation(store, store.get_run(1), created_at=time, is_recorded=False)
+    [adopted] = adopt_runs(home, ignore).adopted
+    with RunStore.open(home, create=False) as store:
+        detail = store.get_detail(1)
+
+    assert (adopted.run, adopted.is_new) == (RUN, False)
+    assert detail.evaluations[-1] == evaluation
+    assert detail.test_uses[0].is_recorded
+    assert detail.run.status == "completed"
 
 
 def test_scores_that_are_none_stop_nothing(home: Path) -> None:

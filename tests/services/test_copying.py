@@ -21,6 +21,8 @@ from dfx.records.condition import BackupReport
 from dfx.services.copying import back_up_database, back_up_home
 from dfx.tracking.store import RunStore
 
+from .home_samples import keep_evaluation, list_files
+
 WRITER = """
 import dataclasses, hashlib, sys, uuid
 from pathlib import Path
@@ -167,6 +169,30 @@ def test_copy_has_whose_folder_it_is(home: Path, tmp_path: Path) -> None:
 
     assert not (tmp_path / "unmarked/busy/1/.run").exists()
     assert (tmp_path / "marked/busy/1/.run").read_text() == "0a1b2c3d\n"
+
+
+def test_copy_has_the_reports_of_evaluations(home: Path, tmp_path: Path) -> None:
+    """All that dfx wrote of them, also where no row names them yet; what is gone is said once."""
+    with RunStore.open(home, create=False) as store:
+        run = store.get_run(1)
+        for number in (1, 2, 3):
+            keep_evaluation(store, run, number, is_recorded=number != 2)
+    reports = home / run.directory / "evaluations"
+    (reports / "0001-test-e0001" / "notes.txt").write_text("mine")
+    shutil.rmtree(reports / "0003-test-e0001")
+    report = back_up_home(home, tmp_path / "copy", ignore)
+    with RunStore.open(tmp_path / "copy", create=False) as store:
+        uses = store.get_detail(1).test_uses
+
+    assert list_files(tmp_path / "copy" / run.directory / "evaluations") == {
+        f"{folder}/{name}"
+        for folder in ("0001-test-e0001", "0002-test-e0001")
+        for name in ("predictions.csv", "report.html", "roc.png", "evaluation.json")
+    }
+    assert report.left_out == (
+        f"{run.directory}/evaluations/0003-test-e0001/predictions.csv is gone",
+    )
+    assert [use.is_recorded for use in uses] == [True, False, True]
 
 
 def test_copy_that_fails_leaves_nothing(home: Path, tmp_path: Path) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+
+from evaluation_samples import make_evaluation_by_hand
 
 from dfx.records import Status
 from dfx.records.inventory import LeftoverKind
 from dfx.tracking.store import RunStore
 
 from .home_samples import (
+    age,
     begin,
     end,
     finished,
     gone,
     keep_epoch,
+    keep_evaluation,
+    list_files,
     look,
     paths,
     resume,
@@ -126,3 +133,110 @@ def test_rows_of_older_files_that_are_gone_are_dropped(store: RunStore, home: Pa
     assert paths(found.removable) == set(first)
     assert {file.path for file in files.files} == set(second)
     assert [one.predictions for one in detail.evaluations] == [None, second[2]]
+
+
+def test_evaluation_that_a_row_names_stays(store: RunStore, home: Path) -> None:
+    """Also one whose weights the run has gone back behind: its test split was used all the same."""
+    run, attempt = begin(store, process=gone())
+    keep_epoch(store, run, attempt, 1)
+    superseded = keep_epoch(store, run, attempt, 2)
+    keep_evaluation(store, run, 1, epoch=1, split="val")
+    keep_evaluation(store, run, 2, epoch=2)
+    attempt = resume(store, run)
+    store.supersede_after(attempt.id, finished_epochs=1, step=10)
+    end(store, attempt)
+
+    assert paths(look(home, unknown=True).items) == set(superseded)
+
+
+def test_evaluation_that_was_cut_off_goes(store: RunStore, home: Path) -> None:
+    """Once it is old, with what others have not put there; one at work is left alone."""
+    run = finished(store)
+    keep_evaluation(store, run)
+    kept = list_files(home)
+    folder = home / run.directory / "evaluations"
+    for name in ("0002-val-e0001/report.html", "0002-val-e0001/.roc.png.0a1b.draft"):
+        write(folder / name)
+    for name in ("0003-val-e0001", ".0004.draft", "0005-test-e0002"):
+        (folder / name).mkdir()
+    write(folder / "0002-val-e0001" / "notes.txt")
+    write(folder / "0006-test-e0002" / "report.html", old=False)
+    age(*(folder / name for name in ("0002-val-e0001", "0003-val-e0001", ".0004.draft")))
+    found = look(home)
+    swept = sweep(home, found)
+
+    assert {Path(path).name for path in paths(found.items)} == {
+        "0002-val-e0001",
+        "0003-val-e0001",
+        ".0004.draft",
+    }
+    assert found.bytes == 20
+    assert {item.kind for item in found.removable} == {LeftoverKind.EVALUATION}
+    assert [why for _, why in swept.kept] == ["removed but for what dfx did not write: notes.txt"]
+    assert list_files(folder) == {
+        *(name.removeprefix(f"{run.directory}/evaluations/") for name in kept if "/evalu" in name),
+        "0002-val-e0001/notes.txt",
+        "0006-test-e0002/report.html",
+    }
+    assert not (folder / ".0004.draft").exists()
+    assert (folder / "0005-test-e0002").is_dir()
+
+
+def test_whole_evaluation_without_a_row_is_only_reported(store: RunStore, home: Path) -> None:
+    """A database that was put back may have forgotten it; --unknown removes it."""
+    run = finished(store)
+    folder = keep_evaluation(store, run, is_recorded=False).folder
+    found, unknown = look(home), look(home, unknown=True)
+
+    assert paths(found.reported) == paths(unknown.removable) == {folder}
+    assert "dfx db check --adopt" in found.reported[0].why
+    store.record_evaluation(run.id, make_evaluation_by_hand(run.directory))
+    assert sweep(home, unknown, unknown=True).kept == ((folder, "no longer a leftover"),)
+    assert (home / str(folder) / "report.html").exists()
+
+
+def test_evaluation_keeps_its_numbers_when_its_files_are_gone(store: RunStore, home: Path) -> None:
+    run = finished(store)
+    first = keep_evaluation(store, run, 1)
+    second = keep_evaluation(store, run, 2, split="val")
+    shutil.rmtree(home / str(first.folder))
+    (home / str(second.predictions)).unlink()
+    found = look(home)
+    sweep(home, found)
+    evaluations = store.get_detail(run.id).evaluations[-2:]
+
+    assert paths(found.removable) == {first.folder, second.predictions}
+    assert {item.kind for item in found.items} == {LeftoverKind.MISSING}
+    assert evaluations == (
+        replace(first, folder=None, predictions=None),
+        replace(second, predictions=None),
+    )
+    assert look(home).items == ()
+
+
+def test_evaluations_are_not_forgotten_where_a_disk_may_be_missing(
+    store: RunStore, home: Path
+) -> None:
+    run = finished(store)
+    folder = keep_evaluation(store, run).folder
+    shutil.rmtree(home / run.directory)
+    found = look(home)
+
+    assert folder in paths(found.reported)
+    assert found.removable == ()
+
+
+def test_evaluations_of_an_unknown_run_go_with_it(store: RunStore, home: Path) -> None:
+    run = finished(store)
+    keep_evaluation(store, run)
+    store.remove_run(run.id)
+    for path in (home / run.directory).rglob("*"):
+        age(path)
+    age(home / run.directory)
+    found = look(home, unknown=True)
+    size = sum((home / name).stat().st_size for name in list_files(home))
+    sweep(home, found, unknown=True)
+
+    assert paths(found.removable) == {run.directory}
+    assert found.bytes == size
+    assert not (home / run.directory).exists()

@@ -14,7 +14,18 @@ from dfx.services.cleanup import find_leftovers, remove_leftovers
 from dfx.services.removal import plan_removal, remove_run
 from dfx.tracking.store import RunStore
 
-from .home_samples import age, begin, end, finished, gone, keep_epoch, list_files, resume, write
+from .home_samples import (
+    age,
+    begin,
+    end,
+    finished,
+    gone,
+    keep_epoch,
+    keep_evaluation,
+    list_files,
+    resume,
+    write,
+)
 
 
 def list_runs(store: RunStore) -> list[str]:
@@ -28,14 +39,19 @@ def test_run_goes_with_its_files_and_no_others(store: RunStore, home: Path) -> N
     attempt = resume(store, run)
     store.supersede_after(attempt.id, finished_epochs=1, step=10)
     end(store, attempt)
+    keep_evaluation(store, run)
     write(home / run.directory / "notes.txt")
+    write(home / run.directory / "evaluations/0001-test-e0001/mine.png")
     kept = {name for name in list_files(home) if name.startswith(other.directory)}
     [removal] = plan_removal([run.name], keep_files=False, home=home)
     remove_run(removal, home)
 
-    assert (len(removal.files), removal.bytes, removal.foreign) == (7, 70, ("b4/1/notes.txt",))
+    mine = ("b4/1/evaluations/0001-test-e0001/mine.png", "b4/1/notes.txt")
+    report = removal.files["b4/1/evaluations/0001-test-e0001/evaluation.json"]
+    assert (len(removal.files), removal.bytes) == (11, 100 + report)
+    assert removal.foreign == mine
     assert list_runs(store) == [other.name]
-    assert list_files(home) == {*kept, "b4/1/notes.txt"}
+    assert list_files(home) == {*kept, *mine}
     assert finished(store).name == "b4/3"
 
 

@@ -3,65 +3,20 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tracking_samples import Place, begin_run, gone, make_checkpoint, make_epoch, make_split
+from tracking_samples import Place, begin_run, find_run, make_checkpoint
 
-from dfx.config import ExperimentConfig
 from dfx.errors import ConfigError, RunBusy
 from dfx.records import Status
-from dfx.records.condition import Adopted, FoundAttempt, FoundRun
+from dfx.records.condition import Adopted, FoundRun
 from dfx.tracking import changes, queries
 from dfx.tracking.engine import writing
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
-
-NOW = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
-
-
-def find_run(**changes: Any) -> FoundRun:
-    """What the files of an interrupted run of one epoch tell."""
-    config = ExperimentConfig()
-    attempt = FoundAttempt(
-        number=1,
-        process=gone(),
-        settings={},
-        environment={},
-        start_step=0,
-        started_at=NOW,
-        heartbeat_at=NOW,
-        ended_at=NOW,
-        outcome=Status.INTERRUPTED,
-        message=None,
-    )
-    values: dict[str, Any] = {
-        "uuid": str(uuid.uuid4()),
-        "experiment": "b4",
-        "number": 1,
-        "directory": "b4/1",
-        "created_at": NOW,
-        "config": config,
-        "recipe_digest": config.recipe_digest(),
-        "weights": {},
-        "splits": (make_split(),),
-        "attempts": (attempt,),
-        "epochs": (make_epoch(),),
-        "checkpoints": ((make_checkpoint(path="b4/1/checkpoints/last.pt"), 1),),
-        "evaluations": (),
-        "best_epoch": None,
-        "status": Status.INTERRUPTED,
-        "message": None,
-        "tags": (),
-        "note": None,
-        "gaps": (),
-    }
-    return FoundRun(**{**values, **changes})
 
 
 def test_folder_of_another_run_is_not_taken(place: Place) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from functools import partial
 
 import pytest
+from evaluation_samples import make_evaluation_by_hand
 from sqlalchemy import text
 from tracking_samples import Place, begin_run, gone, record_epoch
 
@@ -22,6 +23,8 @@ def fill(place: Place) -> None:
     with place.open() as store:
         _, attempt = begin_run(store, process=gone())
         record_epoch(store, attempt, 1)
+        store.record_test_use(1, epoch=1, dataset="faces", dataset_digest="sha256:test")
+        store.record_evaluation(1, make_evaluation_by_hand())
 
 
 def inspect(place: Place) -> list[Observation]:
@@ -90,6 +93,10 @@ def test_names_that_have_changed_are_found(place: Place, statement: str, words: 
         "UPDATE runs SET experiment_id = 7",
         "UPDATE runs SET status = 'compleved'",
         "UPDATE runs SET config = replace(config, 'cosine', 'cos=ne')",
+        "UPDATE evaluations SET origin = 'trainimg'",
+        "UPDATE evaluations SET detail = '7'",
+        "UPDATE evaluations SET detail = replace(detail, 'headline', 'headlime')",
+        "UPDATE test_uses SET used_at = '2025-13-99'",
     ],
 )
 def test_changed_bytes_are_damage(sqlite_place: Place, statement: str) -> None:

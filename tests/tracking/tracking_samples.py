@@ -20,9 +20,13 @@ from dfx.records import (
     ProcessIdentity,
     Run,
     SplitSummary,
+    Status,
 )
+from dfx.records.condition import FoundAttempt, FoundRun
 from dfx.tracking.process import this_process
 from dfx.tracking.store import RunStore
+
+BEGUN = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,45 @@ def make_split(split: Any = "val", **changes: Any) -> SplitSummary:
         skipped=(("real/é.jpg", "truncated"),),
     )
     return replace(summary, **changes)
+
+
+def find_run(**changes: Any) -> FoundRun:
+    """What the files of an interrupted run of one epoch tell."""
+    config = ExperimentConfig()
+    attempt = FoundAttempt(
+        number=1,
+        process=gone(),
+        settings={},
+        environment={},
+        start_step=0,
+        started_at=BEGUN,
+        heartbeat_at=BEGUN,
+        ended_at=BEGUN,
+        outcome=Status.INTERRUPTED,
+        message=None,
+    )
+    values: dict[str, Any] = {
+        "uuid": str(uuid.uuid4()),
+        "experiment": "b4",
+        "number": 1,
+        "directory": "b4/1",
+        "created_at": BEGUN,
+        "config": config,
+        "recipe_digest": config.recipe_digest(),
+        "weights": {},
+        "splits": (make_split(),),
+        "attempts": (attempt,),
+        "epochs": (make_epoch(),),
+        "checkpoints": ((make_checkpoint(path="b4/1/checkpoints/last.pt"), 1),),
+        "evaluations": (),
+        "best_epoch": None,
+        "status": Status.INTERRUPTED,
+        "message": None,
+        "tags": (),
+        "note": None,
+        "gaps": (),
+    }
+    return FoundRun(**{**values, **changes})
 
 
 def record_epoch(store: RunStore, attempt: Attempt, epoch: int, *, improved: bool = True) -> None:
