@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from dfx.display.report.figure import SCALE, Surface, new_figure, to_image, to_svg
-from dfx.display.report.lettering import drawable, load_font, shorten
+from dfx.display.report.lettering import drawable, load_font, shorten, wrap
 from dfx.display.report.markup import Html
 from dfx.display.report.palette import LIGHT
 
 _MARGIN = 16 * SCALE
 _WORDS_WIDTH = 560
+_CAPTION_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Panel:
 
     Attributes:
         name: Letters and `-`, of its own on a page.
+        title: What stands over it.
         label: What it shows, for those who cannot see it.
         width: In pixels of a page.
         height: Likewise; of all panels of a chart the same.
@@ -31,10 +33,26 @@ class Panel:
     """
 
     name: str
+    title: str
     label: str
     width: int
     height: int
     draw: Callable[[Surface], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A panel as it stands on a page.
+
+    Attributes:
+        title: What stands over it.
+        svg: In the colours of the page.
+        width: In pixels of a page.
+    """
+
+    title: str
+    svg: Html
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +62,14 @@ class Chart:
     Attributes:
         name: Of its file, without the suffix.
         png: The picture with title and caption, on white.
-        panels: The same for a page, in its colours; empty where the page shows it otherwise, and
-            where there is nothing to show.
+        drawings: The same for a page; empty where the page shows it otherwise, and where there is
+            nothing to show.
         missing: Why there is nothing to show, as a sentence; None where there is.
     """
 
     name: str
     png: bytes
-    panels: tuple[Html, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
     missing: str | None = None
 
 
@@ -64,39 +82,42 @@ def draw_chart(
     parts: Any = figure.subfigures(1, len(panels), width_ratios=widths, squeeze=False)
     for panel, part in zip(panels, parts[0], strict=True):
         panel.draw(part)
-    png = to_png(entitle(to_image(figure), title, caption))
-    shown = tuple(_draw_alone(panel) for panel in panels) if in_page else ()
-    return Chart(name, png, shown)
+    picture = to_image(figure)
+    if len(panels) > 1:
+        picture = _put_titles_over(picture, panels)
+    png = to_png(entitle(picture, title, caption))
+    drawings = tuple(_draw_alone(panel) for panel in panels) if in_page else ()
+    return Chart(name, png, drawings)
 
 
 def draw_missing(name: str, title: str, caption: str, reason: str) -> Chart:
     """A picture that says why there is no chart."""
-    font = load_font(14 * SCALE)
-    words = _wrap(drawable(reason), _WORDS_WIDTH * SCALE)
-    line = 22 * SCALE
-    image = Image.new("RGB", (_WORDS_WIDTH * SCALE + 2 * _MARGIN, (len(words) + 2) * line), "white")
-    draw = ImageDraw.Draw(image)
-    for number, text in enumerate(words):
-        draw.text((_MARGIN, (number + 1) * line), text, LIGHT["ink"], font)
+    font, line = load_font(14 * SCALE), 22 * SCALE
+    words = wrap(drawable(reason), _WORDS_WIDTH * SCALE, font)
+    size = _WORDS_WIDTH * SCALE + 2 * _MARGIN, (len(words) + 1) * line
+    image = Image.new("RGB", size, LIGHT["card"])
+    _write(ImageDraw.Draw(image), line // 2, words, font, line, LIGHT["ink"])
     return Chart(name, to_png(entitle(image, title, caption)), missing=reason)
 
 
 def entitle(picture: Image.Image, title: str, caption: str) -> Image.Image:
-    """The picture on white under a title and a caption, so that it tells what it is by itself."""
-    heights = 22 * SCALE, 20 * SCALE
-    top = sum(heights) + _MARGIN
-    framed = Image.new("RGB", (picture.width, picture.height + top), "white")
-    framed.paste(picture, (0, top))
-    draw = ImageDraw.Draw(framed)
+    """The picture on white under a title and a caption, so that it tells what it is by itself.
+
+    The caption is broken into lines, four at most, of which the last is shortened.
+    """
+    big, small = load_font(15 * SCALE, bold=True), load_font(12 * SCALE)
     room = picture.width - 2 * _MARGIN
-    y = _MARGIN * 3 // 4
-    for text, height, size, bold, colour in (
-        (title, heights[0], 15, True, LIGHT["ink"]),
-        (caption, heights[1], 12, False, LIGHT["muted"]),
-    ):
-        font = load_font(size * SCALE, bold=bold)
-        draw.text((_MARGIN, y), shorten(drawable(text), room, font), colour, font)
-        y += height
+    lines = wrap(drawable(caption), room, small)
+    if len(lines) > _CAPTION_LINES:
+        rest = " ".join(lines[_CAPTION_LINES - 1 :])
+        lines = [*lines[: _CAPTION_LINES - 1], shorten(rest, room, small)]
+    top, line = 36 * SCALE, 18 * SCALE
+    above = top + len(lines) * line + 10 * SCALE
+    framed = Image.new("RGB", (picture.width, picture.height + above), LIGHT["card"])
+    framed.paste(picture, (0, above))
+    draw = ImageDraw.Draw(framed)
+    _write(draw, 12 * SCALE, [shorten(drawable(title), room, big)], big, 0, LIGHT["ink"])
+    _write(draw, top, lines, small, line, LIGHT["muted"])
     return framed
 
 
@@ -107,19 +128,31 @@ def to_png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _draw_alone(panel: Panel) -> Html:
+def _put_titles_over(picture: Image.Image, panels: Sequence[Panel]) -> Image.Image:
+    above, font = 28 * SCALE, load_font(13 * SCALE, bold=True)
+    framed = Image.new("RGB", (picture.width, picture.height + above), LIGHT["card"])
+    framed.paste(picture, (0, above))
+    draw, x = ImageDraw.Draw(framed), _MARGIN
+    for panel in panels:
+        draw.text((x, 8 * SCALE), panel.title, LIGHT["ink"], font)
+        x += panel.width * SCALE
+    return framed
+
+
+def _draw_alone(panel: Panel) -> Drawing:
     figure = new_figure(panel.width, panel.height)
     panel.draw(figure)
-    return to_svg(figure, name=panel.name, label=panel.label)
+    svg = to_svg(figure, name=panel.name, label=panel.label)
+    return Drawing(panel.title, svg, panel.width)
 
 
-def _wrap(text: str, width: float) -> list[str]:
-    font = load_font(14 * SCALE)
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".lstrip()
-        if font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(shorten(word, width, font))
-    return lines
+def _write(
+    draw: ImageDraw.ImageDraw,
+    top: int,
+    lines: Sequence[str],
+    font: ImageFont.FreeTypeFont,
+    height: int,
+    colour: str,
+) -> None:
+    for number, text in enumerate(lines):
+        draw.text((_MARGIN, top + number * height), text, colour, font)

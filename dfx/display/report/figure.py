@@ -33,7 +33,7 @@ Surface = Figure | SubFigure
 
 @contextmanager
 def plain_settings() -> Iterator[None]:
-    """The settings of matplotlib as they come, whatever a matplotlibrc says; at the end all is as before."""
+    """Settings as matplotlib comes with, whatever a matplotlibrc says; then all is as before."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
@@ -43,8 +43,7 @@ def plain_settings() -> Iterator[None]:
 _SETTINGS: Any = {
     "font.size": 8.5,
     "axes.labelsize": 8.5,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
+    "axes.titlesize": 8.5,
     "axes.titlelocation": "left",
     "axes.edgecolor": LIGHT["muted"],
     "axes.facecolor": LIGHT["card"],
@@ -61,7 +60,7 @@ _SETTINGS: Any = {
     "legend.edgecolor": LIGHT["rule"],
     "legend.facecolor": LIGHT["card"],
     "legend.fontsize": 8.0,
-    "legend.framealpha": 0.9,
+    "legend.framealpha": 1.0,
     "lines.linewidth": 1.7,
     "svg.hashsalt": "dfx",
     "text.color": LIGHT["ink"],
@@ -131,8 +130,8 @@ def add_axes(
     size: tuple[int, int],
     *,
     left: int = 52,
-    right: int = 14,
-    top: int = 30,
+    right: int = 18,
+    top: int = 12,
     bottom: int = 44,
 ) -> Axes:
     """Axes with margins, all in pixels of a page."""

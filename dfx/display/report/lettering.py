@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +45,28 @@ def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
         if font.getlength(shown) <= width:
             return shown
     return "…"
+
+
+def wrap(text: str, width: float, font: ImageFont.FreeTypeFont) -> list[str]:
+    """The text in lines that are no wider than a number of pixels.
+
+    They end at a space or after a slash, and within a word only where that alone is too wide.
+    """
+    lines = [""]
+    for word in _WORD_ENDS.split(text):
+        if font.getlength((lines[-1] + word).rstrip()) <= width:
+            lines[-1] += word
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if lines[-1] and font.getlength(lines[-1] + character) > width:
+                lines.append("")
+            lines[-1] += character
+    return [line.rstrip() for line in lines]
+
+
+_WORD_ENDS = re.compile(r"(?<=[ /])")
 
 
 def _font_file(*, bold: bool) -> str:

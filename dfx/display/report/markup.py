@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from dfx.display.console import printable
 
@@ -63,6 +64,103 @@ def element(tag: str, *children: str, **attributes: str | None) -> Html:
     return Html(f"<{tag}{words}>{join(children)}</{tag}>")
 
 
+def path(text: str) -> Html:
+    """A path or name that may be broken over lines, first of all after a slash."""
+    parts = (escape(part) for part in text.split("/"))
+    return element("span", Html("/<wbr>".join(parts)), class_="name")
+
+
 def join(parts: Iterable[str], separator: str = "") -> Html:
     """The parts one after the other, escaped where they are not markup."""
     return Html(escape(separator).join(escape(part) for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        heading: What stands over it.
+        number: Whether its cells are numbers, which stand on the right.
+    """
+
+    heading: str
+    number: bool = True
+
+
+def table(
+    caption: str,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[str]],
+    *,
+    class_: str | None = None,
+    is_tall: bool = False,
+) -> Html:
+    """A table whose first cells are the headings of their rows, in a box that it may scroll in.
+
+    Args:
+        caption: What it shows.
+        columns: The first is that of the headings.
+        rows: A cell for each column.
+        class_: Of the table.
+        is_tall: Whether the box is only so high, and scrolls that way too.
+    """
+    head = element(
+        "tr",
+        *(
+            element("th", column.heading, scope="col", class_="number" if column.number else None)
+            for column in columns
+        ),
+    )
+    body = (
+        element(
+            "tr",
+            element("th", cells[0], scope="row"),
+            *(
+                element("td", cell, class_="number" if column.number else None)
+                for column, cell in zip(columns[1:], cells[1:], strict=True)
+            ),
+        )
+        for cells in rows
+    )
+    content = element(
+        "table",
+        element("caption", caption),
+        element("thead", head),
+        element("tbody", *body),
+        class_=class_,
+    )
+    return scroll_box(content, label=caption, class_="tall" if is_tall else None)
+
+
+def scroll_box(content: Html, *, label: str, class_: str | None = None) -> Html:
+    """A box that scrolls by itself, also by the keyboard, so that the page never does.
+
+    Args:
+        content: What is in it.
+        label: What that is.
+        class_: Further classes.
+    """
+    return element(
+        "div",
+        content,
+        class_=f"scroll {class_}" if class_ else "scroll",
+        tabindex="0",
+        role="region",
+        aria_label=label,
+    )
+
+
+def section(heading: str, *children: str) -> Html:
+    """A part of the page under its heading."""
+    return element("section", element("h2", heading), *children)
+
+
+def paragraph(*children: str, class_: str | None = None) -> Html:
+    """A paragraph."""
+    return element("p", *children, class_=class_)
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Html:
+    """Names with their values."""
+    return element("dl", *(join((element("dt", n), element("dd", v))) for n, v in pairs))

@@ -11,11 +11,11 @@ def format_metric(value: float) -> str:
     """A metric with four decimals, which never becomes 0 or 1 by rounding.
 
     >>> format_metric(0.98731), format_metric(0.99999), format_metric(1.0), format_metric(2e-7)
-    ('0.9873', '>0.9999', '1.0000', '<0.0001')
+    ('0.9873', '>0.9999', '1.0000', '2.0e-07')
     """
     if 0.99995 <= value < 1:
         return ">0.9999"
-    return "<0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
+    return f"{value:.1e}" if 0 < value < 0.0001 else f"{value:.4f}"
 
 
 def format_range(low: float, high: float) -> str:
@@ -79,17 +79,20 @@ def caption_pictures(report: EvaluationReport) -> str:
     )
 
 
-_READINGS = {
+_BASES = {
     "shipped": "calibrated, shipped threshold",
-    "uncalibrated": "uncalibrated, at 0.5",
-    "half": "calibrated, at 0.5",
+    "uncalibrated": "uncalibrated, threshold 0.5",
+    "half": "calibrated, threshold 0.5",
     "without_overlap": "without images seen before",
 }
 
 
-def name_reading(reading: Reading) -> str:
-    """How the scores are judged."""
-    return _READINGS[reading.kind]
+def describe_reading(reading: Reading) -> str:
+    """How the scores are judged, and whether that was fitted on them."""
+    words = _BASES[reading.kind]
+    if reading.kind == "shipped":
+        words += f" {format_threshold(reading.threshold)}"
+    return f"{words}, in-sample" if reading.is_in_sample else words
 
 
 def describe_threshold(reading: Reading) -> str:

@@ -19,7 +19,7 @@ from dfx.display.report.words import (
 )
 from dfx.records.report import EvaluationReport
 
-_SIZE = (380, 540)
+_SIZE = (380, 522)
 _LOGARITHMIC_FROM = 50
 """Images in a bin from which the others would be too low to be seen on a linear scale."""
 
@@ -36,7 +36,9 @@ def draw_reliability(report: EvaluationReport) -> Chart:
         f"Reliability diagram in {counted(len(report.reliability), 'bin')}, ECE {words}, and"
         " histograms of p_deepfake for each class."
     )
-    panel = Panel("reliability", label, *_SIZE, lambda surface: _draw(surface, report))
+    panel = Panel(
+        "reliability", "Reliability", label, *_SIZE, lambda surface: _draw(surface, report)
+    )
     return draw_chart("reliability", "Reliability", caption_pictures(report), [panel])
 
 
@@ -53,13 +55,12 @@ def _draw(surface: Surface, report: EvaluationReport) -> None:
         axes.set_title(counted(sum(counts), noun), fontsize=8, fontweight="normal", pad=3)
         axes.axvline(threshold, color=LIGHT["ink"], linestyle="--", linewidth=1)
         if noun == "deepfake":
-            axes.set_xlabel("p_deepfake, with the threshold dashed")
+            axes.set_xlabel(f"p_deepfake (dashed: threshold {format_threshold(threshold)})")
         else:
             axes.tick_params(labelbottom=False)
 
 
 def _draw_bins(axes: Axes, report: EvaluationReport) -> None:
-    axes.set_title("Reliability")
     axes.set_ylabel("share of deepfakes")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -85,14 +86,8 @@ def _draw_bins(axes: Axes, report: EvaluationReport) -> None:
         clip_on=False,
         label="bins" if ece is None else f"bins, ECE {format_metric(ece)}",
     )
-    axes.axvline(
-        report.detail.headline.threshold,
-        color=LIGHT["ink"],
-        linestyle="--",
-        linewidth=1,
-        label=f"threshold {format_threshold(report.detail.headline.threshold)}",
-    )
-    axes.legend(loc="upper left")
+    is_taken = any(each.mean_p < 0.5 and each.share_high > 0.8 for each in bins)
+    axes.legend(loc="lower right" if is_taken else "upper left")
 
 
 def _draw_histogram(

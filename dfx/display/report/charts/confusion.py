@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from matplotlib.patches import Rectangle
 
 from dfx.display.figures import format_count, format_percent
@@ -12,19 +14,21 @@ from dfx.display.report.words import caption_pictures, describe_threshold
 from dfx.records import LABELS, Confusion
 from dfx.records.report import EvaluationReport
 
-_SIZE = (420, 320)
+_SIZE = (420, 314)
 
 
 def draw_confusion(report: EvaluationReport) -> Chart:
     """Counts and shares of each class; right verdicts and wrong ones are named so too."""
     reading = report.detail.headline
-    title = f"Confusion matrix, {describe_threshold(reading)}"
-    panel = Panel("confusion", title, *_SIZE, lambda surface: _draw(surface, reading.confusion))
-    return draw_chart("confusion", title, caption_pictures(report), [panel], in_page=False)
+    title = "Confusion matrix"
+    caption = f"{caption_pictures(report)}; {describe_threshold(reading)}"
+    draw = partial(_draw, confusion=reading.confusion)
+    panel = Panel("confusion", title, caption, *_SIZE, draw)
+    return draw_chart("confusion", title, caption, [panel], in_page=False)
 
 
 def _draw(surface: Surface, confusion: Confusion) -> None:
-    axes = add_axes(surface, _SIZE, left=96, right=16, top=40, bottom=12)
+    axes = add_axes(surface, _SIZE, left=96, right=16, top=34, bottom=12)
     axes.set_xlim(0, 2)
     axes.set_ylim(2, 0)
     axes.grid(visible=False)
@@ -46,5 +50,5 @@ def _draw(surface: Surface, confusion: Confusion) -> None:
             axes.add_patch(cell)
             axes.text(x + 0.5, y + 0.42, format_count(count), ha="center", va="center", size=17)
             verdict = "right" if x == y else "wrong"
-            words = f"{format_percent(share)}, {verdict}" if total else "undefined: no such image"
+            words = f"{format_percent(share)}, {verdict}" if total else "undefined"
             axes.text(x + 0.5, y + 0.68, words, ha="center", va="center", size=9)

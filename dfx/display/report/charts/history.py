@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from matplotlib.ticker import MaxNLocator
 
@@ -13,7 +14,7 @@ from dfx.display.report.words import counted, format_metric
 from dfx.records import EpochRecord
 from dfx.records.report import EvaluationReport
 
-_SIZE = (380, 300)
+_SIZE = (380, 284)
 _MARKED = 30
 """Epochs up to which each has its mark."""
 
@@ -34,11 +35,10 @@ def draw_history(report: EvaluationReport) -> Chart:
     panels = [
         Panel(
             f"history-{name}",
+            heading.capitalize(),
             _describe(name, epochs, best, values),
             *_SIZE,
-            lambda surface, heading=heading, values=values: _draw(  # type: ignore[misc]  # bound here
-                surface, heading, epochs, best, values
-            ),
+            partial(_draw, epochs=epochs, best=best, values=values),
         )
         for name, heading, values in quantities
     ]
@@ -55,13 +55,12 @@ def _describe(name: str, epochs: Sequence[EpochRecord], best: int | None, values
 
 def _draw(
     surface: Surface,
-    heading: str,
+    *,
     epochs: Sequence[EpochRecord],
     best: int | None,
     values: Values,
 ) -> None:
     axes = add_axes(surface, _SIZE)
-    axes.set_title(heading)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     numbers = [epoch.epoch for epoch in epochs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
+from dfx.display.figures import format_percent
 from dfx.display.report.chart import Chart, Panel, draw_chart, draw_missing
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT
@@ -17,7 +18,7 @@ from dfx.display.report.words import (
 from dfx.records.evaluation import Reading
 from dfx.records.report import Curve, EvaluationReport
 
-_SIZE = (380, 380)
+_SIZE = (380, 364)
 _LOW_FPR = 0.1
 _LIMITS = ((0.01, "tpr_at_fpr_1pct", "s"), (0.05, "tpr_at_fpr_5pct", "D"))
 
@@ -34,8 +35,16 @@ def draw_roc(report: EvaluationReport) -> Chart:
         f" at 5 % FPR {_read(reading, 'tpr_at_fpr_5pct')}."
     )
     panels = (
-        Panel("roc", label, *_SIZE, lambda surface: _draw_roc(surface, curve, reading)),
-        Panel("roc-low", low, *_SIZE, lambda surface: _draw_low(surface, curve, reading)),
+        Panel(
+            "roc", "All of it", label, *_SIZE, lambda surface: _draw_roc(surface, curve, reading)
+        ),
+        Panel(
+            "roc-low",
+            "Up to 10 % FPR",
+            low,
+            *_SIZE,
+            lambda surface: _draw_low(surface, curve, reading),
+        ),
     )
     return draw_chart("roc", title, caption, panels)
 
@@ -48,7 +57,7 @@ def draw_precision_recall(report: EvaluationReport) -> Chart:
         reason = explain_missing("precision-recall curve", reading)
         return draw_missing(name, title, caption, reason)
     label = f"Precision over recall. Average precision {_read(reading, 'average_precision')}."
-    panel = Panel("pr", label, *_SIZE, lambda surface: _draw_pr(surface, curve, reading))
+    panel = Panel("pr", title, label, *_SIZE, lambda surface: _draw_pr(surface, curve, reading))
     return draw_chart(name, title, caption, [panel])
 
 
@@ -58,7 +67,7 @@ def explain_missing(what: str, reading: Reading) -> str:
 
 
 def _draw_roc(surface: Surface, curve: Curve, reading: Reading) -> None:
-    axes = _square(surface, "ROC", "FPR: real images called deepfakes", "TPR: deepfakes found")
+    axes = _square(surface, "FPR: real images called deepfakes", "TPR: deepfakes found")
     axes.plot((0, 1), (0, 1), color=LIGHT["muted"], linestyle=":", linewidth=1.2, label="chance")
     axes.plot(
         curve.x,
@@ -72,13 +81,12 @@ def _draw_roc(surface: Surface, curve: Curve, reading: Reading) -> None:
         _mark(axes, (eer, 1 - eer), "^", "third", label)
     if (point := operating_point(reading)) is not None:
         _mark(axes, point, "o", "second", f"at threshold {format_threshold(reading.threshold)}")
-    axes.legend(loc="lower right")
+    auc = reading.values["auc"]
+    axes.legend(loc="lower right" if auc is None or auc >= 0.5 else "upper left")
 
 
 def _draw_low(surface: Surface, curve: Curve, reading: Reading) -> None:
-    axes = _square(
-        surface, "ROC up to 10 % FPR", "FPR: real images called deepfakes", "TPR: deepfakes found"
-    )
+    axes = _square(surface, "FPR: real images called deepfakes", "TPR: deepfakes found")
     axes.set_xlim(0, _LOW_FPR)
     axes.set_xticks([0, 0.01, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1])
     axes.set_xticklabels(["0", "0.01", "", "", "0.05", "", "", "0.10"])
@@ -92,13 +100,13 @@ def _draw_low(surface: Surface, curve: Curve, reading: Reading) -> None:
     point = operating_point(reading)
     if point is not None and point[0] <= _LOW_FPR:
         _mark(axes, point, "o", "second", f"at threshold {format_threshold(reading.threshold)}")
-    axes.legend(loc="lower right")
+    found = reading.values["tpr_at_fpr_5pct"]
+    axes.legend(loc="lower right" if found is None or found >= 0.3 else "upper right")
 
 
 def _draw_pr(surface: Surface, curve: Curve, reading: Reading) -> None:
     axes = _square(
         surface,
-        "Precision and recall",
         "recall: deepfakes found",
         "precision: deepfakes among those called so",
     )
@@ -109,7 +117,7 @@ def _draw_pr(surface: Surface, curve: Curve, reading: Reading) -> None:
         color=LIGHT["muted"],
         linestyle=":",
         linewidth=1.2,
-        label=f"guessing: {format_metric(share)} are deepfakes",
+        label=f"guessing: {format_percent(share)} are deepfakes",
     )
     # The first point has no line to it unless there is one to start from.
     axes.plot(
@@ -124,12 +132,12 @@ def _draw_pr(surface: Surface, curve: Curve, reading: Reading) -> None:
     if precision is not None and recall is not None:
         label = f"at threshold {format_threshold(reading.threshold)}"
         _mark(axes, (recall, precision), "o", "second", label)
-    axes.legend(loc="lower left")
+    precise = reading.values["average_precision"]
+    axes.legend(loc="lower left" if precise is None or precise >= 0.5 else "upper right")
 
 
-def _square(surface: Surface, title: str, x: str, y: str) -> Axes:
+def _square(surface: Surface, x: str, y: str) -> Axes:
     axes = add_axes(surface, _SIZE)
-    axes.set_title(title)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_xlim(0, 1)

@@ -15,7 +15,7 @@ from dfx.evaluation.intervals import wilson_interval
 from dfx.records.evaluation import ConditionResult, Robustness
 from dfx.records.report import EvaluationReport
 
-_SIZE = (880, 520)
+_SIZE = (880, 530)
 _GAP = 0.8
 """Between families, in steps of severity."""
 
@@ -46,18 +46,20 @@ def draw_robustness(report: EvaluationReport, robustness: Robustness) -> Chart:
         f"AUC, TPR and FPR under {len(robustness.results) - 1} changes of the images. Clean images:"
         f" {words}. The table has every number."
     )
-    panel = Panel("robustness", label, *_SIZE, lambda surface: _draw(surface, robustness))
+    panel = Panel(
+        "robustness", "Robustness", label, *_SIZE, lambda surface: _draw(surface, robustness)
+    )
     return draw_chart("robustness", "Robustness", caption_pictures(report), [panel])
 
 
 def _draw(surface: Surface, robustness: Robustness) -> None:
-    upper = add_axes(surface, _SIZE, bottom=282)
-    lower = add_axes(surface, _SIZE, top=288, bottom=64)
+    upper = add_axes(surface, _SIZE, top=30, bottom=290)
+    lower = add_axes(surface, _SIZE, top=300, bottom=64)
     places = _place(robustness.results)
-    upper.set_title("AUC")
+    upper.set_title("AUC. Dotted: images as they are, shaded: the 95 % interval of that")
     _draw_measure(upper, robustness.results, places, _auc, "third", "-", "s", "AUC")
     threshold = format_threshold(robustness.threshold)
-    lower.set_title(f"TPR and FPR at the shipped threshold {threshold}")
+    lower.set_title(f"TPR and FPR at the shipped threshold {threshold}, likewise")
     _draw_measure(
         lower, robustness.results, places, _tpr, "first", "-", "o", "TPR: deepfakes found"
     )
@@ -66,11 +68,10 @@ def _draw(surface: Surface, robustness: Robustness) -> None:
     for axes in (upper, lower):
         axes.set_xlim(-0.6, places[-1] + 0.6)
         axes.grid(visible=False, axis="x")
-        if axes.lines:
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    lower.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     lower.set_ylim(-0.02, 1.02)
     low, high = upper.get_ylim()
-    upper.set_ylim(max(-0.02, low), min(1.02, max(high, low + 0.05)))
+    upper.set_ylim(max(-0.02, low), min(1.006, max(high, low + 0.05)))
     if not upper.lines:
         upper.text(
             0.5, 0.5, "undefined: a class is missing", ha="center", transform=upper.transAxes

@@ -8,19 +8,20 @@ from PIL import Image, ImageDraw, ImageOps
 
 from dfx.display.report.chart import Chart, entitle, to_png
 from dfx.display.report.groups import ExampleGroup, group_examples
-from dfx.display.report.lettering import drawable, load_font, shorten
+from dfx.display.report.lettering import drawable, load_font, shorten, wrap
 from dfx.display.report.palette import LIGHT
 from dfx.display.report.words import caption_pictures, describe_threshold, format_metric
 from dfx.records import LABELS
 from dfx.records.report import EvaluationReport, Example
 
 _PICTURE_PX = 192
-_CELL_WIDTH = 212
-_CELL_HEIGHT = 272
+_CELL_WIDTH = 214
+_CELL_HEIGHT = 288
 _HEADING = 44
 _EMPTY = 30
 _MARGIN = 32
 _COLUMNS = 6
+_NAME_LINES = 2
 
 
 def draw_examples(report: EvaluationReport) -> Chart:
@@ -63,12 +64,14 @@ def _draw_example(sheet: Image.Image, corner: tuple[int, int], example: Example)
     draw.rectangle((x, y, x + _PICTURE_PX - 1, y + _PICTURE_PX - 1), LIGHT["page"])
     sheet.paste(shown, (x + left, y + top))
     verdict = example.truth if example.is_right else 1 - example.truth
+    bold, plain = load_font(15, bold=True), load_font(14)
+    name = wrap(drawable(example.name), _CELL_WIDTH - 12, plain)
+    if len(name) > _NAME_LINES:
+        name = [name[0], shorten("".join(name[1:]), _CELL_WIDTH - 12, plain)]
     lines = (
-        (f"p_deepfake {format_metric(example.p_deepfake)}", True, "ink"),
-        (f"{LABELS[example.truth].lower()}, called {LABELS[verdict].lower()}", False, "ink"),
-        (drawable(example.name), False, "muted"),
+        (f"p_deepfake {format_metric(example.p_deepfake)}", bold, LIGHT["ink"]),
+        (f"{LABELS[example.truth].lower()}, called {LABELS[verdict].lower()}", plain, LIGHT["ink"]),
+        *((line, plain, LIGHT["muted"]) for line in name),
     )
-    for number, (text, bold, role) in enumerate(lines):
-        font = load_font(15, bold=bold)
-        place = (x, y + _PICTURE_PX + 6 + number * 20)
-        draw.text(place, shorten(text, _CELL_WIDTH - 14, font), LIGHT[role], font)  # type: ignore[index]  # a role
+    for number, (text, font, colour) in enumerate(lines):
+        draw.text((x, y + _PICTURE_PX + 6 + number * 19), text, colour, font)

@@ -1,0 +1,1 @@
+"""The parts of the page, each in a module by itself. A part takes values and gives markup."""
