@@ -22,13 +22,16 @@ from dfx.display.scored_sets import (
     unscored_lines,
 )
 from dfx.display.table import Column, FoldingTable
-from dfx.records.evaluation import METRIC_HEADINGS
+from dfx.records.evaluation import METRIC_HEADINGS, METRIC_NAMES
 from dfx.records.matrix import Elsewhere, Matrix, MatrixCell
 
 OWN = "own val"
 """Heading of what each run was validated on."""
 
 WORST = "worst elsewhere"
+
+_AT_THRESHOLD = METRIC_NAMES[: METRIC_NAMES.index("auc")]
+"""Metrics of verdicts, which a threshold makes; the others look at probabilities."""
 
 _MARKS = {
     "°": "the run's own data",
@@ -126,9 +129,12 @@ class MatrixTable:
         what = METRIC_HEADINGS[matrix.metric.name]
         if not matrix.metric.higher_is_better:
             what += " (lower is better)"
+        at = ""
+        if matrix.metric.name in _AT_THRESHOLD:
+            at = f" at the threshold that its weights carry (0.5 on {OWN})"
         intro = (
-            f"Cells are the {what} of each run's best checkpoint, with 95 % intervals where there"
-            f" is room. {OWN.capitalize()} is what it was chosen on, hence optimistic."
+            f"Cells are the {what} of each run's best checkpoint{at}, with 95 % intervals where"
+            f" there is room. {OWN.capitalize()} is what it was chosen on, hence optimistic."
         )
         said = [intro]
         cells = [cell for row in matrix.rows for cell in row.cells if cell is not None]

@@ -21,6 +21,10 @@ from dfx.records.robustness_board import RobustBoard, RobustSet
 
 _OPTION = "--robustness"
 
+_GOING = ("contrast", "brightness", "noise", "blur", "resize", "webp", "jpeg", "resaved")
+"""Families in the order in which they go where there is no room. Saving anew goes last: that is
+what every image on the web has been through, and what unmasks one that learned the file format."""
+
 
 def robustness_board_table(board: RobustBoard, *, home: Path | None = None) -> RenderableType:
     """All sets as tables, one under the other; a word on what is missing where there are none.
@@ -43,8 +47,9 @@ def robustness_board_table(board: RobustBoard, *, home: Path | None = None) -> R
 class RobustnessTable:
     """Runs on one set of images under one version of the suite, under the set's name.
 
-    Where the terminal is too narrow, the worst condition is put on several lines; then families go,
-    the last first, and their number is told. Rank, run, clean and worst always stay.
+    Where the terminal is too narrow, the worst condition is put on several lines; then families go
+    in the order of `_GOING`, others before these, and their number is told. Rank, run, clean and
+    worst always stay.
     """
 
     def __init__(self, shown: RobustSet, metric: Metric) -> None:
@@ -70,9 +75,8 @@ class RobustnessTable:
         shown = self._set
         families = shown.families
         columns = [Column("#", right=True), Column("run", fold=True), Column("clean", right=True)]
-        columns += [
-            Column(family, right=True, drop=len(families) - i) for i, family in enumerate(families)
-        ]
+        going = sorted(families, key=lambda f: _GOING.index(f) if f in _GOING else -1)
+        columns += [Column(f, right=True, drop=going.index(f) + 1) for f in families]
         columns.append(Column("worst", wrap=10))
         rows = [
             [

@@ -60,7 +60,7 @@ def evaluate(
         version: Of the suite.
         values: Metrics that shall be other than they come to.
     """
-    number = sum(e.origin == "evaluate" for e in store.get_detail(run.id).evaluations) + 1
+    number = len(list((store.home / run.directory / "evaluations").glob("*"))) + 1
     assert run.best_epoch is not None
     folder = f"{run.directory}/evaluations/{number:04d}-{split}-e{run.best_epoch:04d}"
     write_scores(store.home / folder / "predictions.csv", *scores, threshold=threshold)
