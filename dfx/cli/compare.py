@@ -15,12 +15,15 @@ def compare(
         str | None,
         typer.Option(
             metavar="val|test",
-            show_default="val",
-            help="The images whose scores are compared; test ones by what `dfx evaluate` stored.",
+            help="Images whose scores are compared: validation ones, as training told them, or test"
+            " ones, as `dfx evaluate` stored them. Default: val.",
         ),
     ] = None,
     matrix: Annotated[
-        bool, typer.Option("--matrix", help="Runs by data sets: how well each does on each.")
+        bool,
+        typer.Option(
+            "--matrix", help="Runs by data sets: how well each does on each, own and foreign."
+        ),
     ] = False,
     robustness: Annotated[
         bool,
@@ -32,8 +35,8 @@ def compare(
         str | None,
         typer.Option(
             metavar="NAME",
-            show_default="val_accuracy",
-            help="Rank by this value at each run's best epoch.",
+            help="Rank by this value at each run's best epoch. Default: val_accuracy;"
+            " test_accuracy, accuracy and auc on the other boards.",
         ),
     ] = None,
     where: Annotated[

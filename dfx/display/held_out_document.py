@@ -84,11 +84,8 @@ def held_out_columns(board: HeldOutBoard) -> list[str]:
 def held_out_rows(board: HeldOutBoard) -> list[dict[str, Any]]:
     """Every line flat, in the order shown: test set by test set."""
     names = held_out_columns(board)
-    return [
-        {name: _as_word(_values(run, board).get(name)) for name in names}
-        for each in board.sets
-        for run in each.runs
-    ]
+    values = (_values(run, board) for each in board.sets for run in each.runs)
+    return [{name: _as_word(line.get(name)) for name in names} for line in values]
 
 
 def held_out_document(board: HeldOutBoard) -> dict[str, Any]:

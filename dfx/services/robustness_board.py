@@ -77,6 +77,7 @@ def _build(store: RunStore, asked: Question) -> RobustBoard:
     read = {line.standing.id for lines in shown.values() for line in lines}
     scores = read_scores(store, read | {lines[0].standing.id for lines in sets.values()})
     known.read([line.standing.run_id for lines in shown.values() for line in lines])
+    tested = {run_id for run_id, _ in newest}
     return RobustBoard(
         metric=asked.metric,
         sets=tuple(
@@ -88,7 +89,7 @@ def _build(store: RunStore, asked: Question) -> RobustBoard:
         others=tuple(
             run.run
             for run in reversed(store.evaluations.list_trained())
-            if run.id not in {run_id for run_id, _ in newest} and (meant is None or run.id in meant)
+            if run.id not in tested and (meant is None or run.id in meant)
         ),
         is_filtered=asked.where is not None,
     )
