@@ -9,7 +9,7 @@ from rich.text import Text
 
 from dfx.display.confusion import confusion_table
 from dfx.display.console import printable
-from dfx.display.figures import ABSENT, format_count, format_digest, format_score
+from dfx.display.figures import ABSENT, format_count, format_digest, format_metric, format_score
 from dfx.display.robustness import robustness_report
 from dfx.display.table import Column, FoldingTable
 from dfx.messages import counted, ordinal
@@ -212,11 +212,15 @@ def _heading(reading: Reading) -> str:
 
 
 def _value(value: float | None) -> Text:
-    return Text("undefined", style="yellow") if value is None else Text(f"{value:.4f}")
+    return Text("undefined", style="yellow") if value is None else Text(format_metric(value))
 
 
 def _interval(interval: Interval | None) -> str:
-    return ABSENT if interval is None else f"{interval.low:.4f}–{interval.high:.4f}"
+    return (
+        ABSENT
+        if interval is None
+        else f"{format_metric(interval.low)}–{format_metric(interval.high)}"
+    )
 
 
 def _read_own(own: Evaluation, name: str) -> float | None:

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from dfx.display.figures import format_count
+from dfx.display.figures import format_count, format_metric
 from dfx.records.evaluation import Interval, Reading, ScoredData
 from dfx.records.report import EvaluationReport
-
-
-def format_metric(value: float) -> str:
-    """A metric with four decimals, which never becomes 0 or 1 by rounding.
-
-    >>> format_metric(0.98731), format_metric(0.99999), format_metric(1.0), format_metric(2e-7)
-    ('0.9873', '>0.9999', '1.0000', '2.0e-07')
-    """
-    if 0.99995 <= value < 1:
-        return ">0.9999"
-    return f"{value:.1e}" if 0 < value < 0.0001 else f"{value:.4f}"
 
 
 def format_range(low: float, high: float) -> str:

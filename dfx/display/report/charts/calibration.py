@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, Panel, draw_chart
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT, Role
 from dfx.display.report.words import (
     caption_pictures,
     counted,
-    format_metric,
     format_threshold,
     format_with_interval,
 )

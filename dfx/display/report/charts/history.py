@@ -7,10 +7,11 @@ from functools import partial
 
 from matplotlib.ticker import MaxNLocator
 
+from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, Panel, draw_chart, draw_missing
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT
-from dfx.display.report.words import counted, format_metric
+from dfx.display.report.words import counted
 from dfx.records import EpochRecord
 from dfx.records.report import EvaluationReport
 

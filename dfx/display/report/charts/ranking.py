@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from dfx.display.figures import format_percent
+from dfx.display.figures import format_metric, format_percent
 from dfx.display.report.chart import Chart, Panel, draw_chart, draw_missing
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT
 from dfx.display.report.words import (
     caption_pictures,
-    format_metric,
     format_threshold,
     format_with_interval,
     operating_point,

@@ -7,10 +7,11 @@ from itertools import groupby
 
 from matplotlib.axes import Axes
 
+from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, Panel, draw_chart
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT, Role
-from dfx.display.report.words import caption_pictures, format_metric, format_threshold
+from dfx.display.report.words import caption_pictures, format_threshold
 from dfx.evaluation.intervals import wilson_interval
 from dfx.records.evaluation import ConditionResult, Robustness
 from dfx.records.report import EvaluationReport

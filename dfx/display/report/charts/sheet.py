@@ -6,11 +6,12 @@ import io
 
 from PIL import Image, ImageDraw, ImageOps
 
+from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, entitle, to_png
 from dfx.display.report.groups import ExampleGroup, group_examples
 from dfx.display.report.lettering import drawable, load_font, shorten, wrap
 from dfx.display.report.palette import LIGHT
-from dfx.display.report.words import caption_pictures, describe_threshold, format_metric
+from dfx.display.report.words import caption_pictures, describe_threshold
 from dfx.records import LABELS
 from dfx.records.report import EvaluationReport, Example
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dfx.display.figures import format_lr
+from dfx.display.figures import format_lr, format_metric
 from dfx.display.report.chart import Chart
 from dfx.display.report.markup import (
     Column,
@@ -16,7 +16,6 @@ from dfx.display.report.markup import (
     section,
     table,
 )
-from dfx.display.report.words import format_metric
 from dfx.records.report import EvaluationReport
 
 

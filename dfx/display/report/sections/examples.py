@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from dfx.display.figures import format_metric
 from dfx.display.report.groups import ExampleGroup, group_examples
 from dfx.display.report.markup import Html, element, join, paragraph, path, section
-from dfx.display.report.words import format_metric
 from dfx.records import LABELS
 from dfx.records.report import EvaluationReport, Example
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from dfx.display.figures import format_count
+from dfx.display.figures import format_count, format_metric
 from dfx.display.report.markup import Column, Html, element, join, section, table
-from dfx.display.report.words import (
-    describe_reading,
-    format_metric,
-    format_range,
-    format_threshold,
-)
+from dfx.display.report.words import describe_reading, format_range, format_threshold
 from dfx.records import Confusion, Evaluation
 from dfx.records.evaluation import METRIC_HEADINGS, METRIC_NAMES, Interval, Reading, ReadingKind
 from dfx.records.report import EvaluationReport

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dfx.display.figures import format_count, format_time
+from dfx.display.figures import format_count, format_metric, format_time
 from dfx.display.report.markup import Html, element, escape, join, paragraph
 from dfx.display.report.words import (
     counted,
     describe_threshold,
-    format_metric,
     format_range,
     format_threshold,
     name_set,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dfx.display.figures import format_count
+from dfx.display.figures import format_count, format_metric
 from dfx.display.report.markup import Column, Html, element, join, paragraph, path, section, table
-from dfx.display.report.words import describe_threshold, format_metric, format_range
+from dfx.display.report.words import describe_threshold, format_range
 from dfx.records.evaluation import GroupResult
 from dfx.records.report import EvaluationReport
 
