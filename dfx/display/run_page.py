@@ -36,6 +36,7 @@ from dfx.display.run_document import planned_epochs
 from dfx.display.settings import format_value
 from dfx.display.status import continuation, status_text
 from dfx.display.table import Cell, Column, FoldingTable, facts, unbroken
+from dfx.messages import counted
 from dfx.records import CheckpointFile, Run, RunDetail, SplitSummary
 
 _TEXT_WIDTH = 120
@@ -235,13 +236,21 @@ def _files(
     run = detail.run
     kinds = {file.path: _describe(file) for file in detail.checkpoints}
     recorded = {file.path: file.bytes for file in detail.checkpoints}
+    named = recorded if sizes is None else sizes
+    folders = _gather(detail, named)
+    inside = {path for paths in folders.values() for path in paths}
     rows: list[list[Cell]] = [
         [
             _inside(run, path),
             Text("gone", style="red") if size is None else format_size(size),
             kinds.get(path, ""),
         ]
-        for path, size in (recorded if sizes is None else sizes).items()
+        for path, size in named.items()
+        if path not in inside
+    ]
+    rows += [
+        [f"{_inside(run, folder)}/", format_size(sum(paths.values())), counted(len(paths), "file")]
+        for folder, paths in folders.items()
     ]
     notes = []
     if not is_here:
@@ -252,6 +261,20 @@ def _files(
     columns = (Column("file", fold=True), Column("size", right=True), Column("", drop=1))
     table = FoldingTable(columns, rows) if rows else _none("none")
     return Group(table, *notes)
+
+
+def _gather(detail: RunDetail, sizes: Mapping[str, int | None]) -> dict[str, dict[str, int]]:
+    """What is there of each evaluation's folder, which has a line as a whole."""
+    folders = [each.folder for each in detail.evaluations if each.folder is not None]
+    found = {
+        folder: {
+            path: size
+            for path, size in sizes.items()
+            if size is not None and path.startswith(f"{folder}/")
+        }
+        for folder in folders
+    }
+    return {folder: paths for folder, paths in found.items() if paths}
 
 
 def _describe(file: CheckpointFile) -> str:

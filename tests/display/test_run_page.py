@@ -222,3 +222,22 @@ def test_files_beside_the_patch_have_a_line_each(
     assert f"\n{' ' * 18}4\\n.bin (3.0 kB, sha256:805c…)\n" in text
     assert f"\n{' ' * 18}45 files: see --format json\n" in text
     assert "5\\n.bin" not in text
+
+
+def test_report_of_an_evaluation_is_one_line_among_the_files(
+    detail: RunDetail, render: Callable[[RenderableType, int], str]
+) -> None:
+    by_hand = make_evaluation_by_hand("b4-baseline/2", epoch=2)
+    sizes: dict[str, int | None] = {
+        f"{by_hand.folder}/report.html": 4000,
+        f"{by_hand.folder}/roc.png": 2000,
+        "b4-baseline/2/log.csv": 512,
+    }
+    several = replace(detail, evaluations=(*detail.evaluations, by_hand))
+    text = render(run_page(several, FOLDER, sizes=sizes), 80)
+    files = text[text.index("\nFiles\n") :]
+
+    lines = [line.split() for line in files.splitlines()]
+    assert ["evaluations/0001-test-e0002/", "6.0", "kB", "2", "files"] in lines
+    assert "roc.png" not in files
+    assert "6.5 kB" in files

@@ -124,7 +124,7 @@ def entitle(picture: Image.Image, title: str, caption: str) -> Image.Image:
 def to_png(image: Image.Image) -> bytes:
     """The picture as a file, without a date or whatever else would differ from one to the next."""
     file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
+    image.save(file, "PNG")
     return file.getvalue()
 
 

@@ -125,12 +125,17 @@ def table(
     )
     content = element(
         "table",
-        element("caption", caption),
+        caption_of(caption),
         element("thead", head),
         element("tbody", *body),
         class_=class_,
     )
     return scroll_box(content, label=caption, class_="tall" if is_tall else None)
+
+
+def caption_of(text: str) -> Html:
+    """What a table shows; it stays in sight where the table is wider than its box."""
+    return element("caption", element("span", text))
 
 
 def scroll_box(content: Html, *, label: str, class_: str | None = None) -> Html:

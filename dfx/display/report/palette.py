@@ -1,8 +1,8 @@
 """The colours of a report by their roles, for a light and for a dark page.
 
-Data colours are those of Okabe & Ito ("Color universal design", 2008), which people with any of the
-common kinds of colour blindness can tell apart, made darker or lighter until they stand out from
-the page. Nothing is told by colour alone: lines differ in their strokes and marks too.
+Data colours are blue, vermilion and green as in Okabe & Ito ("Color universal design", 2008), made
+darker or lighter until they stand out from the page, and from each other whatever kind of colour
+blindness one may have. Nothing is told by colour alone: lines differ in strokes and marks too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIGHT: dict[Role, str] = {
     "rule": "#d5dbe1",
     "first": "#0069a6",
     "second": "#b34700",
-    "third": "#00735a",
+    "third": "#00502e",
     "first-soft": "#bfdcee",
     "second-soft": "#f6d3bd",
 }
@@ -35,7 +35,7 @@ DARK: dict[Role, str] = {
     "rule": "#353d47",
     "first": "#62b6ec",
     "second": "#f39a5c",
-    "third": "#35c79e",
+    "third": "#a0e8b0",
     "first-soft": "#1c4a68",
     "second-soft": "#6a3a1b",
 }

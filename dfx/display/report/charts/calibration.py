@@ -51,8 +51,8 @@ def _draw(surface: Surface, report: EvaluationReport) -> None:
     )
     for counts, noun, line, fill, bottom in spreads:
         axes = add_axes(surface, _SIZE, top=_SIZE[1] - bottom - 62, bottom=bottom)
-        _draw_histogram(axes, counts, histogram.edges, line, fill)
-        axes.set_title(counted(sum(counts), noun), fontsize=8, fontweight="normal", pad=3)
+        scale = _draw_histogram(axes, counts, histogram.edges, line, fill)
+        axes.set_title(f"{counted(sum(counts), noun)}{scale}", fontsize=8, pad=3)
         axes.axvline(threshold, color=LIGHT["ink"], linestyle="--", linewidth=1)
         if noun == "deepfake":
             axes.set_xlabel(f"p_deepfake (dashed: threshold {format_threshold(threshold)})")
@@ -92,20 +92,26 @@ def _draw_bins(axes: Axes, report: EvaluationReport) -> None:
 
 def _draw_histogram(
     axes: Axes, counts: Sequence[int], edges: Sequence[float], line: Role, fill: Role
-) -> None:
+) -> str:
+    """Draws one class; what it gives is to be said of the scale."""
     axes.set_xlim(0, 1)
-    axes.set_ylabel("images")
     highest = max(counts)
     is_logarithmic = highest >= _LOGARITHMIC_FROM
     base = _FLOOR if is_logarithmic else 0
     heights = [max(base, count) for count in counts]
     axes.stairs(heights, edges, baseline=base, fill=True, color=LIGHT[fill])
     axes.stairs(heights, edges, baseline=base, color=LIGHT[line], linewidth=1)
-    if is_logarithmic:
-        axes.set_yscale("log")
-        axes.set_ylim(base, highest * 2)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
-    else:
+    if not is_logarithmic:
         axes.set_ylim(0, max(1, highest * 1.1))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        return ""
+    axes.set_yscale("log")
+    axes.set_ylim(base, highest * 2)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _shorten(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    return ", on a logarithmic scale"
+
+
+def _shorten(count: float) -> str:
+    """A tick of a count, such as 10k."""
+    return f"{count / 1000:g}k" if count >= 1000 else f"{count:g}"

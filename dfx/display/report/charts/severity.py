@@ -73,9 +73,10 @@ def _draw(surface: Surface, robustness: Robustness) -> None:
     low, high = upper.get_ylim()
     upper.set_ylim(max(-0.02, low), min(1.006, max(high, low + 0.05)))
     if not upper.lines:
-        upper.text(
-            0.5, 0.5, "undefined: a class is missing", ha="center", transform=upper.transAxes
-        )
+        upper.set_title("AUC")
+        words = "undefined: a class is missing"
+        ground = {"facecolor": LIGHT["card"], "edgecolor": "none"}
+        upper.text(0.5, 0.5, words, ha="center", transform=upper.transAxes, bbox=ground)
         upper.set_yticks([])
     _label(upper, lower, robustness.results, places)
 

@@ -76,7 +76,7 @@ def _of_selection(report: EvaluationReport) -> Iterator[Caution]:
     if use is not None:
         words = f"This is the {ordinal(use)} use of a test split by this run."
         if use > 1:
-            words += " Whatever was decided in the light of an earlier one has been fitted to test images."
+            words += " What was decided in the light of an earlier one was fitted to test images."
         yield Caution(words, is_warning=use > 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfx.display.figures import format_count, format_percent
-from dfx.display.report.markup import Html, element, scroll_box, section
+from dfx.display.report.markup import Html, caption_of, element, scroll_box, section
 from dfx.display.report.words import describe_reading
 from dfx.records import LABELS
 from dfx.records.evaluation import Reading
@@ -36,7 +36,7 @@ def _write_matrix(reading: Reading) -> Html:
     caption = describe_reading(reading)
     content = element(
         "table",
-        element("caption", caption.capitalize()),
+        caption_of(caption.capitalize()),
         element("thead", head),
         element("tbody", *rows),
         class_="matrix",

@@ -70,8 +70,8 @@ def _describe_change(robustness: Robustness) -> str:
         )
     if check.p is not None:
         words += (
-            " No fall beyond chance, so nothing says that the file format was learned. That one class"
-            " was once compressed more strongly than the other would not show here."
+            " No fall beyond chance, so nothing says that the file format was learned. That one"
+            " class was once compressed more strongly than the other would not show here."
         )
     return words
 
