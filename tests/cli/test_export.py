@@ -28,7 +28,7 @@ from .conftest import Command  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).parents[1] / "tracking"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 from filled_store import draw_curves, fill
 from tracking_samples import begin_run, continue_run, make_epoch, make_split, record_epoch
 

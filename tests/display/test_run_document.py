@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 
 from dfx.config import parse_config
 from dfx.display.epochs import EPOCH_COLUMNS, epoch_rows

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 from rich.console import Console, RenderableType
 
 from dfx.config import KINDS

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evaluation_samples import make_detail, make_evaluation_by_hand
+from by_hand_samples import make_detail, make_evaluation_by_hand
 
 from dfx.errors import StoreError
 from dfx.records import Split

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 
 from dfx.records import Evaluation
 from dfx.services import testimony

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 
 from dfx.records import Status
 from dfx.records.inventory import LeftoverKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 from tracking_samples import BEGUN, find_run, make_epoch
 
 from dfx.records.evaluation import TestUse

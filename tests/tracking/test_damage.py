@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from functools import partial
 
 import pytest
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 from sqlalchemy import text
 from tracking_samples import Place, begin_run, gone, record_epoch
 

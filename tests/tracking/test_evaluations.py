@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from evaluation_samples import make_detail, make_evaluation_by_hand, make_reading
+from by_hand_samples import make_detail, make_evaluation_by_hand, make_reading
 from tracking_samples import (
     Place,
     begin_run,
@@ -144,7 +144,7 @@ def test_report_of_an_epoch_is_that_of_training(store: RunStore) -> None:
 
 
 EVALUATE = """
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 sys.stdin.readline()
 numbers = []
 with place.open() as store:

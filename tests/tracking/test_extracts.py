@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from evaluation_samples import make_detail, make_evaluation_by_hand
+from by_hand_samples import make_detail, make_evaluation_by_hand
 from tracking_samples import begin_run, continue_run, gone, make_epoch, make_split, record_epoch
 
 from dfx.config import KINDS

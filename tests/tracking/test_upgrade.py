@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from evaluation_samples import make_evaluation_by_hand
+from by_hand_samples import make_evaluation_by_hand
 from tracking_samples import begin_run, continue_run, make_epoch, make_evaluation
 
 from dfx.records import Status
