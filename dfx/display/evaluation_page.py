@@ -38,10 +38,13 @@ def evaluation_page(report: EvaluationReport) -> RenderableType:
     detail = report.detail
     parts: list[RenderableType] = [_title(report), *_warnings(report), Text()]
     parts += [readings_table(detail, report.own), *_notes(report), Text()]
-    parts.append(confusion_table(detail.headline.confusion))
-    parts.append(Text(f"at threshold {detail.headline.threshold:.4g}", style="dim"))
+    half = detail.find_reading("half")
+    for reading in (detail.headline, *([half] if half else [])):
+        parts.append(confusion_table(reading.confusion))
+        parts.append(Text(f"at threshold {reading.threshold:.4g}", style="dim"))
     if detail.groups:
         parts += [Text(), Text("By source, the worst first", style="bold")]
+        parts.append(Text(f"at threshold {detail.headline.threshold:.4g}", style="dim"))
         parts.append(sources_table(detail.groups[:SHOWN_SOURCES]))
         if (left := len(detail.groups) - SHOWN_SOURCES) > 0:
             parts.append(Text(f"and {left} more, which the report has", style="dim"))
@@ -87,20 +90,26 @@ def readings_table(detail: EvaluationDetail, own: Evaluation | None) -> FoldingT
 
 
 def sources_table(groups: tuple[GroupResult, ...]) -> FoldingTable:
-    """A line for each source. On a narrow terminal the AUC leaves first, then the interval."""
-    columns = (
+    """A line for each source, with the accuracy at 0.5 too where the threshold is another.
+
+    On a narrow terminal the AUC leaves first, then the interval.
+    """
+    with_half = any(group.accuracy_at_half is not None for group in groups)
+    columns = [
         Column("source", fold=True),
         Column("images", right=True),
         Column("accuracy", right=True),
         Column("95 %", drop=2),
+        *([Column("at 0.5", right=True)] if with_half else []),
         Column("AUC", right=True, drop=1),
-    )
+    ]
     rows = [
         [
             printable(group.source),
             format_count(group.real + group.deepfake),
             format_score(group.accuracy),
             f"{group.accuracy_low:.4f}–{group.accuracy_high:.4f}",
+            *([format_score(group.accuracy_at_half)] if with_half else []),
             format_score(group.auc),
         ]
         for group in groups

@@ -13,6 +13,9 @@ from dfx.evaluation.intervals import wilson_interval
 from dfx.records import DEEPFAKE, REAL
 from dfx.records.evaluation import GroupResult
 
+_HALF = 0.5
+"""The threshold that results are told at too, where another one is used."""
+
 
 def assess_groups(
     sources: Sequence[str],
@@ -34,6 +37,7 @@ def assess_groups(
     """
     names, places = np.unique(np.asarray(sources, dtype=object), return_inverse=True)
     right = (p_deepfake >= threshold) == (labels == DEEPFAKE)
+    right_at_half = (p_deepfake >= _HALF) == (labels == DEEPFAKE)
     results = []
     for place, source in enumerate(names):
         inside = places == place
@@ -53,6 +57,9 @@ def assess_groups(
                 auc=auc,
                 against=against,
                 reason=reason,
+                accuracy_at_half=(
+                    None if threshold == _HALF else float(right_at_half[inside].mean())
+                ),
             )
         )
     return tuple(sorted(results, key=lambda g: (g.accuracy, -g.real - g.deepfake, g.source)))

@@ -130,6 +130,7 @@ class GroupResult:
         auc: None where undefined.
         against: What the AUC holds the group's images against, in words; None where undefined.
         reason: Why the AUC is undefined, in words, else None.
+        accuracy_at_half: At threshold 0.5, where the headline's is another; else None.
     """
 
     source: str
@@ -142,6 +143,7 @@ class GroupResult:
     auc: float | None
     against: str | None
     reason: str | None
+    accuracy_at_half: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

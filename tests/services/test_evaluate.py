@@ -81,6 +81,11 @@ def test_sources_are_told_worst_first(score: Score) -> None:
     assert {source["source"] for source in sources} == {"real", "deepfake/a", "deepfake/b"}
     assert [s["accuracy"] for s in sources] == sorted(s["accuracy"] for s in sources)
     assert sum(source["right"] for source in sources) == document["tn"] + document["tp"]
+    half = document["readings"][1]
+    at_half = sum(s["accuracy_at_half"] * (s["real"] + s["deepfake"]) for s in sources)
+    assert at_half == pytest.approx(half["tn"] + half["tp"])
+    # Where the threshold is 0.5 itself there is no more to say.
+    assert {s["accuracy_at_half"] for s in score()["sources"]} == {None}
 
 
 def test_own_data_are_known_wherever_they_lie(score: Score, faces: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfx.display.figures import format_count, format_metric
+from dfx.display.figures import ABSENT, format_count, format_metric
 from dfx.display.report.markup import Column, Html, element, join, paragraph, path, section, table
 from dfx.display.report.words import describe_threshold, format_range
 from dfx.records.evaluation import GroupResult
@@ -10,15 +10,6 @@ from dfx.records.report import EvaluationReport
 
 _TALL = 25
 """Sources from which the table is in a box that scrolls."""
-
-_COLUMNS = (
-    Column("source", number=False),
-    Column("real"),
-    Column("deepfakes"),
-    Column("right"),
-    Column("accuracy"),
-    Column("AUC"),
-)
 
 
 def write_sources(report: EvaluationReport) -> Html:
@@ -31,11 +22,22 @@ def write_sources(report: EvaluationReport) -> Html:
         f"Subfolders of the classes, the lowest accuracy first, judged"
         f" {describe_threshold(report.detail.headline)}. Intervals are Wilson's at 95 %."
     )
-    rows = [_row(group) for group in groups]
-    return section("Sources", table(caption, _COLUMNS, rows, is_tall=len(groups) > _TALL))
+    with_half = any(group.accuracy_at_half is not None for group in groups)
+    columns = [
+        Column("source", number=False),
+        Column("real"),
+        Column("deepfakes"),
+        Column("right"),
+        Column("accuracy"),
+        *([Column("at 0.5")] if with_half else []),
+        Column("AUC"),
+    ]
+    rows = [_row(group, with_half=with_half) for group in groups]
+    return section("Sources", table(caption, columns, rows, is_tall=len(groups) > _TALL))
 
 
-def _row(group: GroupResult) -> list[str]:
+def _row(group: GroupResult, *, with_half: bool) -> list[str]:
+    at_half = ABSENT if group.accuracy_at_half is None else format_metric(group.accuracy_at_half)
     return [
         path(group.source),
         format_count(group.real),
@@ -49,6 +51,7 @@ def _row(group: GroupResult) -> list[str]:
                 ),
             )
         ),
+        *([at_half] if with_half else []),
         _auc(group),
     ]
 
