@@ -94,8 +94,8 @@ class MatrixTable:
         rows = [
             [
                 row.summary.run,
-                _describe(row.own, intervals=intervals, marks=False),
-                *(_describe(cell, intervals=intervals) for cell in row.cells),
+                self._describe(row.own, intervals=intervals, marks=False),
+                *(self._describe(cell, intervals=intervals) for cell in row.cells),
             ]
             for row in matrix.rows
         ]
@@ -104,6 +104,19 @@ class MatrixTable:
             for line, row in zip(rows, matrix.rows, strict=True):
                 line.append(_describe_worst(row.worst))
         return FoldingTable(columns, rows)
+
+    def _describe(self, cell: MatrixCell | None, *, intervals: bool, marks: bool = True) -> str:
+        if cell is None or cell.value is None:
+            return ABSENT
+        text = f"{cell.value:.4f}{_marks(cell) if marks else ''}"
+        if not intervals:
+            return text
+        if cell.low is not None and cell.high is not None:
+            text += f" {format_interval(cell.low, cell.high)}"
+        at_half = cell.scores and cell.scores.accuracy_at_half
+        if at_half is not None and self._matrix.metric.name == "accuracy":
+            text += f" ({at_half:.4f})"
+        return text
 
     def _footnotes(self, *, left_out: int) -> Iterator[RenderableType]:
         matrix = self._matrix
@@ -132,9 +145,15 @@ class MatrixTable:
         at = ""
         if matrix.metric.name in _AT_THRESHOLD:
             at = f" at the threshold that its weights carry (0.5 on {OWN})"
+        halves = ""
+        scores = [cell.scores for row in matrix.rows for cell in row.cells if cell is not None]
+        if matrix.metric.name == "accuracy" and any(
+            each is not None and each.accuracy_at_half is not None for each in scores
+        ):
+            halves = " and, in brackets, the accuracy at 0.5"
         intro = (
-            f"Cells are the {what} of each run's best checkpoint{at}, with 95 % intervals where"
-            f" there is room. {OWN.capitalize()} is what it was chosen on, hence optimistic."
+            f"Cells are the {what} of each run's best checkpoint{at}, with 95 % intervals{halves}"
+            f" where there is room. {OWN.capitalize()} is what it was chosen on, hence optimistic."
         )
         said = [intro]
         cells = [cell for row in matrix.rows for cell in row.cells if cell is not None]
@@ -142,22 +161,13 @@ class MatrixTable:
         said += [f"{mark} {words}." for mark, words in _MARKS.items() if mark in used]
         if any(row.worst and row.worst.change is not None for row in matrix.rows):
             said.append(
-                "In brackets: the change from its own test images, or own val without those."
+                "Beside the worst: the change from its own test images, or own val without those."
             )
         if any(column.split == "test" for column in matrix.columns):
             said.append(
                 "Choosing a run by test images makes them validation images: report them instead."
             )
         return " ".join(said)
-
-
-def _describe(cell: MatrixCell | None, *, intervals: bool, marks: bool = True) -> str:
-    if cell is None or cell.value is None:
-        return ABSENT
-    text = f"{cell.value:.4f}{_marks(cell) if marks else ''}"
-    if intervals and cell.low is not None and cell.high is not None:
-        return f"{text} {format_interval(cell.low, cell.high)}"
-    return text
 
 
 def _marks(cell: MatrixCell) -> str:

@@ -11,7 +11,7 @@ from dfx.records.matrix import Matrix, MatrixCell, MatrixColumn, MatrixRow
 _SET = ("split", "dataset", "dataset_digest", "real", "deepfake")
 _CELL = (
     *("value", "low", "high", "threshold", "is_own", "is_optimistic", "seen"),
-    *("created_at", "folder"),
+    *("accuracy_at_half", "created_at", "folder"),
 )
 
 
@@ -53,7 +53,8 @@ def matrix_document(matrix: Matrix) -> dict[str, Any]:
 
     A set has `split`, `dataset`, `dataset_digest`, `real`, `deepfake`. `own` is of the images that
     the run's best epoch was chosen on, `scores` of the sets that it was scored on: these keys, and
-    `value`, `low`, `high`, `threshold`, `is_own`, `is_optimistic`, `seen`, `created_at`, `folder`.
+    `value`, `low`, `high`, `threshold`, `is_own`, `is_optimistic`, `seen`, `accuracy_at_half` (if
+    the threshold is another), `created_at`, `folder`.
     `worst` is the worst value on data that are not its own, with the set, and its `change` from its
     own test images (from its own validation images where it was not scored on those); null where
     there is none. Where no run was scored, `{"runs": []}` is all there is.
@@ -113,6 +114,7 @@ def _describe(cell: MatrixCell) -> dict[str, Any]:
         "is_own": cell.is_own,
         "is_optimistic": cell.is_optimistic,
         "seen": cell.seen,
+        "accuracy_at_half": None if scores is None else scores.accuracy_at_half,
         "created_at": None if scores is None else scores.created_at,
         "folder": None if scores is None else scores.folder,
     }
