@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dfx.display.console import printable
 from dfx.display.table import Column, FoldingTable
-from dfx.records import ResolvedKey
+from dfx.records.settings import ResolvedKey
 
 SETTINGS_COLUMNS = ("key", "value", "source")
 """The columns of CSV and Markdown."""

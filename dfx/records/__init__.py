@@ -3,8 +3,9 @@
 Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions.
 What is asked of them and answered has modules of its own: `leaderboard`, `differences`, `history`,
 `inventory` of files, `condition` of the record, `findings` of an examination, `evaluation` in full
-and the `report` of one. What a running training tells the one who watches is in `dfx.messages`.
-Ids that only storage needs stay in `dfx.tracking`; arrays and tensors in `dfx.evaluation`.
+and the `report` of one, `settings` with their sources. What a running training tells the one who
+watches is in `dfx.messages`. Ids that only storage needs stay in `dfx.tracking`; arrays and tensors
+in `dfx.evaluation`.
 """
 
 from __future__ import annotations
@@ -306,9 +307,8 @@ class RunDetail:
 
     def find_report(self, epoch: int | None) -> Evaluation | None:
         """The validation report that training made of an epoch, or None where there is none."""
-        return next(
-            (e for e in self.evaluations if e.origin == "training" and e.epoch == epoch), None
-        )
+        own = (each for each in self.evaluations if each.origin == "training")
+        return next((each for each in own if each.epoch == epoch), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,12 +398,3 @@ class Prediction:
     run: str
     epoch: int
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedKey:
-    """One configuration value and where it came from."""
-
-    key: str
-    value: Any
-    source: str

@@ -13,7 +13,7 @@ from typing import Any
 import dfx
 from dfx.config import ExperimentConfig, check_key, check_tree, nest, parse_config
 from dfx.errors import ConfigError
-from dfx.records import ResolvedKey
+from dfx.records.settings import ResolvedKey
 
 _RESERVED = ("best", "latest")
 

@@ -13,7 +13,7 @@ from dfx.errors import ConfigError
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import own_device, resolve_device
 from dfx.models.memory import StepMemory
-from dfx.records import ResolvedKey
+from dfx.records.settings import ResolvedKey
 from dfx.services.configure import Configuration
 from dfx.services.home import as_absolute
 from dfx.training.team import ALONE, Team

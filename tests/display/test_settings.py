@@ -13,7 +13,7 @@ from dfx.display.settings import (
     settings_rows,
     settings_table,
 )
-from dfx.records import ResolvedKey
+from dfx.records.settings import ResolvedKey
 
 KEYS = [
     ResolvedKey("data.root", "my [faces]", "--data"),
