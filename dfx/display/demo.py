@@ -40,6 +40,7 @@ def demo_page(
         [
             f"  dfx compare {where}",
             f"  dfx show best {where}",
+            f"  dfx evaluate best {where} --robustness",
             f"  dfx predict --run best {where} IMAGE.jpg",
             "",
             "On your own images, in FOLDER/{train,val}/{real,deepfake}:",
