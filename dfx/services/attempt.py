@@ -37,8 +37,7 @@ from dfx.records import Attempt, Run, Split, Status
 from dfx.services.assembly import Task, build_learning_rate, build_state, training
 from dfx.services.estimate import Estimate
 from dfx.services.heartbeat import Heartbeat
-from dfx.services.image_lists import write_manifest
-from dfx.services.keeping import Keeper, mark_folder
+from dfx.services.keeping import Keeper, mark_folder, write_manifest
 from dfx.services.machine import Machine
 from dfx.services.memory import find_memory_failure
 from dfx.services.room import find_lack_of_room

@@ -1,4 +1,7 @@
-"""Tables with a line for each image: contents by digest, and predictions."""
+"""Tables with a line for each image: contents by digest, and predictions.
+
+Whoever compares runs reads them, and must not pay for what writes them.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,26 @@ import io
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dfx.data.index import SplitIndex
 from dfx.records import CLASS_NAMES, DEEPFAKE, REAL
-from dfx.training.checkpoint import write_durably
+
+if TYPE_CHECKING:
+    from dfx.data.index import SplitIndex
 
 
-def write_manifest(home: Path, index: SplitIndex) -> None:
-    """Keeps the content digest of every image of a split, once per content of the split."""
-    path = _locate(home, index.summarise().content_digest)
-    # Its row is there already: `dfx gc` looks for it again after it has put a file aside.
-    if path.exists():
-        return
+def dump_manifest(index: SplitIndex) -> bytes:
+    """The content digest of every image of a split."""
     rows = [
         (image.name, CLASS_NAMES[image.label], image.bytes, sha256)
         for image, sha256 in zip(index.images, index.sha256, strict=True)
     ]
-    table = _dump(("path", "truth", "bytes", "sha256"), rows)
-    write_durably(path, gzip.compress(table, mtime=0))
+    return gzip.compress(_dump(("path", "truth", "bytes", "sha256"), rows), mtime=0)
+
+
+def locate_manifest(home: Path, content_digest: str) -> Path:
+    """Where the manifest of a split is kept, by its content."""
+    return home / ".images" / f"{content_digest.removeprefix('sha256:')}.csv.gz"
 
 
 def find_manifest(home: Path, content_digest: str) -> dict[str, str] | None:
@@ -36,7 +41,7 @@ def find_manifest(home: Path, content_digest: str) -> dict[str, str] | None:
         content_digest: As in `SplitSummary`.
     """
     try:
-        data = gzip.decompress(_locate(home, content_digest).read_bytes())
+        data = gzip.decompress(locate_manifest(home, content_digest).read_bytes())
     except (OSError, EOFError, zlib.error):
         return None
     text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
@@ -59,10 +64,6 @@ def dump_predictions(
         for name, label, p in zip(names, labels, p_deepfake, strict=True)
     )
     return _dump(("path", "truth", "p_deepfake", "label"), rows)
-
-
-def _locate(home: Path, content_digest: str) -> Path:
-    return home / ".images" / f"{content_digest.removeprefix('sha256:')}.csv.gz"
 
 
 def _dump(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

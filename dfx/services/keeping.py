@@ -29,7 +29,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
-from dfx.services.image_lists import dump_predictions
+from dfx.services.image_lists import dump_manifest, dump_predictions, locate_manifest
 from dfx.services.run_files import CHECKPOINT_NAME, LOG_NAME, RUN_MARK, read_mark
 from dfx.services.scores import UNCALIBRATED_THRESHOLD, validation_report
 from dfx.services.testimony import testify, to_plain
@@ -248,6 +248,14 @@ def mark_folder(home: Path, run: Run) -> None:
             f" {RUN_MARK} in it says {found or 'nothing'}",
             hint=f"put the folder of {run.name} in its place, or start a new run",
         )
+
+
+def write_manifest(home: Path, index: SplitIndex) -> None:
+    """Keeps the content digest of every image of a split, once per content of the split."""
+    path = locate_manifest(home, index.summarise().content_digest)
+    # Its row is there already: `dfx gc` looks for it again after it has put a file aside.
+    if not path.exists():
+        write_durably(path, dump_manifest(index))
 
 
 def find_good_checkpoint(
