@@ -6,6 +6,7 @@
       WeightsError           2  weights that cannot be had or do not fit
       NotFoundError          3  no such run, file or folder
         AmbiguousReference   3  a run reference with more than one meaning
+        RecordLost           3  there are files of runs, but no record of them
       StoreError             4  the database or the home cannot be used
         SchemaError          4  the database has another revision than this dfx
         AttemptSuperseded    4  another process has taken the run over
@@ -80,6 +81,10 @@ class NotFoundError(DfxError):
 
 class AmbiguousReference(NotFoundError):
     """A run reference with more than one meaning."""
+
+
+class RecordLost(NotFoundError):
+    """There are files of runs, but no record of them."""
 
 
 class StoreError(DfxError):

@@ -167,5 +167,8 @@ def _end(number: int, _frame: FrameType | None) -> None:
             f"stopped by {signal.Signals(number).name}, before anything was recorded\n"
         )
     if sys.argv[1:2] == ["evaluate"]:
-        sys.stderr.write(f"stopped by {signal.Signals(number).name}: no evaluation was recorded\n")
+        sys.stderr.write(
+            f"stopped by {signal.Signals(number).name}; where no report is named above,"
+            " no evaluation was recorded\n"
+        )
     sys.exit(128 + number)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +12,18 @@ from dfx.cli.options import FormatOption, HomeOption
 from dfx.errors import ImageError
 from dfx.formats import Format, SplitName
 
+if TYPE_CHECKING:
+    from dfx.records.report import EvaluationReport
+
 
 def evaluate(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Whose best weights, as b4-baseline/2 or best.")
     ] = "best",
     split: Annotated[
-        SplitName, typer.Option(help="Which split. Every use of test is counted.")
-    ] = SplitName.VAL,
+        SplitName | None,
+        typer.Option(help="Which split. Every use of test is counted.  [default: val]"),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -60,14 +65,13 @@ def evaluate(
     from dfx.display.evaluation_page import evaluation_page
     from dfx.display.formats import emit
     from dfx.display.progress import TrainingDisplay
-    from dfx.display.report import render_report
     from dfx.services.evaluate import Request
     from dfx.services.evaluate import evaluate as score
 
     request = Request(
         reference=run,
         data=data,
-        split=split.value,
+        split=None if split is None else split.value,
         limit=limit,
         robustness=robustness,
         device=device,
@@ -75,7 +79,7 @@ def evaluate(
         workers=workers,
     )
     with TrainingDisplay() as display:
-        report = score(request, home=home, render=render_report, notify=display.show)
+        report = score(request, home=home, render=_render, notify=display.show)
     name = report.run.name
     emit(
         format_,
@@ -89,3 +93,10 @@ def evaluate(
             f"{skipped} of {skipped + report.detail.data.images} images could not be read",
             hint="the others were scored and recorded; leave --strict away to accept that",
         )
+
+
+def _render(report: EvaluationReport) -> Mapping[str, bytes]:
+    """Loads what draws only when there is something to draw."""
+    from dfx.display.report import render_report
+
+    return render_report(report)

@@ -119,7 +119,7 @@ def find_split(root: Path, split: Split, *, may_be_root: bool = False) -> Path:
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise DataError(f"data folder {str(root)!r} {what}", hint=LAYOUT)
     found = [name for name in _folders(root) if name.lower() in SPLIT_FOLDERS[split]]
-    if not found and may_be_root and _has_classes_alone(root):
+    if not found and may_be_root and is_split_itself(root):
         return root
     if not found:
         wanted = " or ".join(repr(name) for name in SPLIT_FOLDERS[split])
@@ -133,10 +133,18 @@ def find_split(root: Path, split: Split, *, may_be_root: bool = False) -> Path:
     return root / found[0]
 
 
-def _has_classes_alone(root: Path) -> bool:
+def is_split_itself(root: Path) -> bool:
+    """Whether a folder has no splits, but the folders of the classes."""
+    if not root.is_dir():
+        return False
     names = {name.lower() for name in _folders(root)}
-    splits = {name for names in SPLIT_FOLDERS.values() for name in names}
-    return bool(names & set(CLASS_FOLDERS)) and not names & splits
+    return bool(names & set(CLASS_FOLDERS)) and not any(map(find_split_name, names))
+
+
+def find_split_name(name: str) -> Split | None:
+    """The split that a folder of this name holds, or None."""
+    found = (split for split, names in SPLIT_FOLDERS.items() if name.lower() in names)
+    return next(found, None)
 
 
 def _folders(folder: Path) -> list[str]:

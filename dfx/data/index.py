@@ -164,7 +164,12 @@ def check_images(
     )
     labels = set(index.labels)
     if not labels and not to_train:
-        raise DataError(f"split {split!r} has no readable image", hint=LAYOUT)
+        first = found[0].error
+        raise DataError(
+            f"none of the {len(images)} images of split {split!r} can be read; {images[0].path}:"
+            f" {first}",
+            hint="see that they are whole, and JPG or PNG",
+        )
     for label, class_name in enumerate(CLASS_NAMES):
         if label not in labels and to_train:
             raise DataError(

@@ -39,7 +39,7 @@ def by_hand_table(evaluations: Sequence[Evaluation], directory: str) -> FoldingT
         Column("F1", right=True, drop=1),
         Column("loss", right=True, drop=2),
         Column("use", right=True, drop=4),
-        Column("folder", fold=True),
+        Column("in evaluations/", fold=True),
     )
     rows = [
         [
@@ -53,7 +53,7 @@ def by_hand_table(evaluations: Sequence[Evaluation], directory: str) -> FoldingT
             format_score(e.f1),
             format_score(e.loss),
             "" if e.test_use is None else str(e.test_use),
-            "gone" if e.folder is None else e.folder.removeprefix(f"{directory}/"),
+            "gone" if e.folder is None else e.folder.removeprefix(f"{directory}/evaluations/"),
         ]
         for e in evaluations
     ]

@@ -16,7 +16,7 @@ _WRONG: tuple[_Rgb, _Rgb] = ((255, 235, 238), (150, 0, 15))
 """Backgrounds at a share of 0 and of 1."""
 
 
-def confusion_table(confusion: Confusion) -> Table:
+def confusion_table(confusion: Confusion, *, title: str = "Confusion matrix") -> Table:
     """Counts and row percentages: a row is the truth, a column the verdict.
 
     Right verdicts are on green and wrong ones on red, the deeper the larger their share of the row.
@@ -25,7 +25,7 @@ def confusion_table(confusion: Confusion) -> Table:
     """
     real, deepfake = LABELS
     table = Table(
-        title="Confusion matrix",
+        title=title,
         title_justify="left",
         title_style="bold",
         padding=0,

@@ -66,6 +66,8 @@ def _flat(detail: EvaluationDetail) -> dict[str, Any]:
         "deepfake": data.deepfake,
         "skipped": len(data.skipped),
         "limit": data.limit,
+        "repeated": data.repeated,
+        "contradictory": data.contradictory,
         "data_root": data.root,
         "is_own_data": data.is_own,
         "content_digest": data.content_digest,

@@ -21,6 +21,7 @@ from dfx.records.evaluation import (
     GroupResult,
     Interval,
     Reading,
+    find_alike,
 )
 from dfx.records.report import EvaluationReport
 
@@ -28,6 +29,9 @@ SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 SHOWN_SOURCES = 20
 """The most lines of the table of sources; the report and JSON have all."""
+
+_WORD = 10
+"""Width down to which headings of further readings are put on several lines."""
 
 FEW_REAL = 100
 """With fewer real images there is no false positive rate of 1 %."""
@@ -39,12 +43,14 @@ def evaluation_page(report: EvaluationReport) -> RenderableType:
     parts: list[RenderableType] = [_title(report), *_warnings(report), Text()]
     parts += [readings_table(detail, report.own), *_notes(report), Text()]
     half = detail.find_reading("half")
-    for reading in (detail.headline, *([half] if half else [])):
-        parts.append(confusion_table(reading.confusion))
-        parts.append(Text(f"at threshold {reading.threshold:.4g}", style="dim"))
+    for number, reading in enumerate((detail.headline, *([half] if half else []))):
+        parts += [Text()] if number else []
+        title = f"Confusion matrix at threshold {reading.threshold:.4g}"
+        parts.append(confusion_table(reading.confusion, title=title))
     if detail.groups:
-        parts += [Text(), Text("By source, the worst first", style="bold")]
-        parts.append(Text(f"at threshold {detail.headline.threshold:.4g}", style="dim"))
+        threshold = f"{detail.headline.threshold:.4g}"
+        title = f"By source at threshold {threshold}, the worst first"
+        parts += [Text(), Text(title, style="bold")]
         parts.append(sources_table(detail.groups[:SHOWN_SOURCES]))
         if (left := len(detail.groups) - SHOWN_SOURCES) > 0:
             parts.append(Text(f"and {left} more, which the report has", style="dim"))
@@ -71,10 +77,14 @@ def readings_table(detail: EvaluationDetail, own: Evaluation | None) -> FoldingT
         Column(""),
         Column(_heading(detail.headline), right=True),
         Column("95 %"),
-        *(Column(h, right=True, drop=len(others) - i + 1) for i, h in enumerate(headings)),
+        *(
+            Column(h, right=True, drop=len(others) - i + 1, wrap=_WORD)
+            for i, h in enumerate(headings)
+        ),
     ]
     if own is not None:
-        columns.append(Column(f"own {own.split}", right=True, drop=1))
+        heading = _heading_own(own, detail.headline)
+        columns.append(Column(heading, right=True, drop=1, wrap=_WORD))
     rows = []
     for name in METRIC_NAMES:
         row = [
@@ -84,7 +94,7 @@ def readings_table(detail: EvaluationDetail, own: Evaluation | None) -> FoldingT
             *(_value(reading.values[name]) for reading in others),
         ]
         if own is not None:
-            row.append(_value(_read_own(own, name)))
+            row.append(_read_own(own, detail.headline, name))
         rows.append(row)
     return FoldingTable(columns, rows)
 
@@ -141,12 +151,28 @@ def _warnings(report: EvaluationReport) -> Iterator[Text]:
     detail = report.detail
     data, overlap, headline = detail.data, detail.overlap, detail.headline
     if headline.kind == "uncalibrated":
+        val = overlap.val
+        which = (
+            "these images"
+            if val in (None, data.images)
+            else f"{format_count(val or 0)} of these images"
+        )
         yield _note(
-            "In-sample: the epoch was chosen on these images, and temperature and threshold were"
+            f"In-sample: the epoch was chosen on {which}, and temperature and threshold were"
             " fitted on them. The headline is uncalibrated at 0.5, and optimistic."
         )
     if data.skipped:
         yield _note(f"Not scored: {counted(len(data.skipped), 'unreadable image')}.")
+    if data.repeated:
+        yield _note(
+            f"{counted(data.repeated, 'image')} repeat others byte by byte: the intervals are too"
+            " narrow, as they take each for a new one."
+        )
+    if data.contradictory:
+        yield _note(
+            f"{counted(data.contradictory, 'image')} are both real and deepfake: whatever the"
+            " verdict, one is wrong."
+        )
     if overlap.unknown:
         yield _note(f"Whether the run has seen these images is not known: {overlap.unknown}.")
     if overlap.either == data.images:
@@ -161,7 +187,7 @@ def _warnings(report: EvaluationReport) -> Iterator[Text]:
 def _where(detail: EvaluationDetail) -> str:
     overlap = detail.overlap
     parts = [f"{overlap.train} in training"] if overlap.train else []
-    if overlap.val and detail.headline.kind != "uncalibrated":
+    if overlap.val and overlap.either > (overlap.train or 0):
         parts.append(f"{overlap.val} in validation")
     return ", ".join(parts)
 
@@ -202,13 +228,17 @@ def _notes(report: EvaluationReport) -> Iterator[Text]:
 def _say_threshold(detail: EvaluationDetail) -> str:
     rule = detail.threshold_rule
     shipped = detail.find_reading("shipped") or detail.headline
-    fitted = (
-        f"threshold {shipped.threshold:.4g} (evaluate.threshold={rule}) and temperature"
-        f" {shipped.temperature:.3g} of the weights file"
-    )
+    temperature = f"temperature {shipped.temperature:.4g}"
+    if rule == "balanced" or rule.startswith("fpr="):
+        made = f"threshold {shipped.threshold:.4g} ({rule}) and {temperature}, both fitted"
+    else:
+        made = f"threshold {shipped.threshold:.4g} as configured, and {temperature}, fitted"
     if detail.headline.kind == "uncalibrated":
-        return f"Headline: threshold 0.5, uncalibrated. In-sample: {fitted}."
-    return f"Headline: {fitted}, fitted on validation images alone."
+        return (
+            "Headline: threshold 0.5, uncalibrated. In-sample, as the weights file carries them:"
+            f" {made} on validation images."
+        )
+    return f"Headline: what the weights file carries: {made} on validation images alone."
 
 
 def _heading(reading: Reading) -> str:
@@ -232,11 +262,23 @@ def _interval(interval: Interval | None) -> str:
     )
 
 
-def _read_own(own: Evaluation, name: str) -> float | None:
-    if own.detail is not None:
-        return own.detail.headline.values[name]
-    value: float | None = getattr(own, name, None)
-    return value
+def _heading_own(own: Evaluation, headline: Reading) -> str:
+    """Says how the result on the run's own data was read, and of how many images."""
+    reading = find_alike(own, headline)
+    threshold = own.threshold if reading is None else reading.threshold
+    c = own.confusion if reading is None else reading.confusion
+    in_sample = ", in-sample" if reading is None or reading.is_in_sample else ""
+    images = format_count(c.tn + c.fp + c.fn + c.tp)
+    return f"own {own.split} ({images}) at {threshold:.4g}{in_sample}"
+
+
+def _read_own(own: Evaluation, headline: Reading, name: str) -> Text:
+    reading = find_alike(own, headline)
+    if reading is not None:
+        return _value(reading.values[name])
+    if not hasattr(own, name):
+        return Text(ABSENT, style="dim")  # training records fewer
+    return _value(getattr(own, name))
 
 
 def _note(text: str) -> Text:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfx.records import Confusion, Split
+from dfx.records import Confusion, Evaluation, Split
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -179,6 +179,8 @@ class ScoredData:
         deepfake: Deepfakes that were scored.
         limit: The most images of each class; None where all were taken.
         skipped: Name and reason of each unreadable image.
+        repeated: Scored images whose content is that of another one before them.
+        contradictory: Contents that are both among the real images and among the deepfakes.
     """
 
     name: str
@@ -191,6 +193,8 @@ class ScoredData:
     deepfake: int
     limit: int | None
     skipped: tuple[tuple[str, str], ...]
+    repeated: int = 0
+    contradictory: int = 0
 
     @property
     def images(self) -> int:
@@ -344,6 +348,19 @@ class TestUse:
     dataset_digest: str
     used_at: datetime
     is_recorded: bool
+
+
+def find_alike(evaluation: Evaluation, headline: Reading) -> Reading | None:
+    """The reading of an evaluation that is calibrated and thresholded as another one's headline.
+
+    Returns:
+        Its own headline where it has no such reading; None where it has none at all, as training's.
+    """
+    detail = evaluation.detail
+    if detail is None:
+        return None
+    readings = (detail.headline, *detail.others)
+    return next((each for each in readings if each.kind == headline.kind), detail.headline)
 
 
 def dump_detail(detail: EvaluationDetail) -> dict[str, Any]:

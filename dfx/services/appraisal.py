@@ -17,7 +17,7 @@ from dfx.evaluation.groups import assess_groups
 from dfx.evaluation.inference import Scores
 from dfx.evaluation.reliability import reliability_curve
 from dfx.models.weights import Weights
-from dfx.records import Evaluation, RunDetail
+from dfx.records import DEEPFAKE, REAL, Evaluation, RunDetail
 from dfx.records.evaluation import EvaluationDetail, GroupResult, Reading, Robustness, ScoredData
 from dfx.records.report import EvaluationReport
 from dfx.services.best_weights import BestWeights
@@ -63,7 +63,7 @@ def appraise(
         precision: Number format of the forward pass.
         started: When the evaluation began, by `time.monotonic`.
     """
-    known = find_overlap(best.run, best.home, scored.index)
+    known = find_overlap(best.run, best.home, scored.chosen, scored.index)
     headline, others = read_scores(
         scored.scores,
         Fitted(weights.threshold, weights.temperature),
@@ -164,6 +164,11 @@ def read_p_deepfake(scored: Scored, evaluation: Evaluation) -> NDArray[np.float6
 
 def _describe(scored: Scored) -> ScoredData:
     chosen, summary = scored.chosen, scored.index.summarise()
+    contents = zip(scored.index.images, scored.index.sha256, strict=True)
+    by_class: dict[int, set[str]] = {REAL: set(), DEEPFAKE: set()}
+    for image, sha256 in contents:
+        by_class[image.label].add(sha256)
+    real, deepfake = by_class[REAL], by_class[DEEPFAKE]
     return ScoredData(
         name=chosen.name,
         root=str(chosen.root),
@@ -175,6 +180,8 @@ def _describe(scored: Scored) -> ScoredData:
         deepfake=summary.deepfake,
         limit=chosen.limit,
         skipped=summary.skipped,
+        repeated=len(scored.index.sha256) - len(set(scored.index.sha256)),
+        contradictory=len(real & deepfake),
     )
 
 
@@ -191,7 +198,7 @@ def _judge_sources(scored: Scored, headline: Reading) -> tuple[GroupResult, ...]
 
 
 def _find_own(record: RunDetail, evaluation: Evaluation) -> Evaluation | None:
-    """The latest result on the same split of the run's own data, where that was not scored now."""
+    """The fullest result on the same split of the run's own data, where that was not scored now."""
     if evaluation.detail is not None and evaluation.detail.data.is_own:
         return None
     found = [
@@ -200,5 +207,10 @@ def _find_own(record: RunDetail, evaluation: Evaluation) -> Evaluation | None:
         if (each.epoch, each.split) == (evaluation.epoch, evaluation.split)
         and (each.detail is None or each.detail.data.is_own)
     ]
-    # Training's own says less than one that was made later.
-    return max(found, key=lambda each: (each.detail is not None, each.created_at), default=None)
+
+    def fullness(each: Evaluation) -> tuple[int, bool, datetime]:
+        c = each.confusion
+        # Training's own says less than one that was made later.
+        return c.tn + c.fp + c.fn + c.tp, each.detail is not None, each.created_at
+
+    return max(found, key=fullness, default=None)

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from dfx.config import KINDS
-from dfx.errors import ConfigError, NotFoundError
+from dfx.errors import ConfigError, NotFoundError, RecordLost
 from dfx.records import RunSummary, Standing, Status
 from dfx.records.leaderboard import (
     ACCURACY,
@@ -99,6 +99,8 @@ def compare_runs(home: Path | None, question: Question | None = None) -> Leaderb
     try:
         with open_store(find_home(home), create=False) as store:
             groups = tuple(_build_groups(store, asked))
+    except RecordLost:
+        raise
     except NotFoundError:
         groups = ()
     return Leaderboard(asked.metric, asked.columns, groups, is_filtered=asked.where is not None)

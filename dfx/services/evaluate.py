@@ -8,8 +8,8 @@ together in `dfx.services.appraisal`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from dfx.data.index import SplitIndex
-from dfx.errors import DataError, DfxError, NoSpaceLeft, StoreError
+from dfx.errors import DataError, NoSpaceLeft, NotFoundError, StoreError, TrainingFailed
 from dfx.evaluation.inference import Scores
 from dfx.evaluation.precision import resolve_precision
 from dfx.messages import Message, Notice, counted, ordinal
@@ -33,6 +33,7 @@ from dfx.services.evaluation_files import (
     EVALUATION_FILE,
     PREDICTIONS_FILE,
     REPORT_FILE,
+    REPORT_NAMES,
     dump_evaluation,
     make_folder,
 )
@@ -55,7 +56,7 @@ class Request:
     Attributes:
         reference: Which run; the bare name of an experiment means its best.
         data: A data folder; the run's own where None.
-        split: Which split of it.
+        split: Which split of it; where None, validation, or the one that the folder is itself.
         limit: The most images of each class; None takes all, or as many as the training did.
         robustness: Whether they are scored under each change of the suite too.
         device: As `resolve_device` takes it.
@@ -65,7 +66,7 @@ class Request:
 
     reference: str
     data: Path | None = None
-    split: Split = "val"
+    split: Split | None = None
     limit: int | None = None
     robustness: bool = False
     device: str = "auto"
@@ -121,25 +122,23 @@ def evaluate(
             precision=scorer.precision,
             started=started,
         )
-        folder = make_folder(best.home, best.run.directory, split=chosen.split, epoch=weights.epoch)
-        evaluation = flatten(
-            detail,
-            epoch=weights.epoch,
-            folder=folder,
-            predictions=f"{folder}/{PREDICTIONS_FILE}",
-            test_use=test_use,
-        )
-        report = compose_report(store.get_detail(best.run.id), best.reason, evaluation, scored)
-        _write_files(
-            best,
-            folder,
-            {
+        with _make_room(best, chosen.split, weights.epoch) as folder:
+            evaluation = flatten(
+                detail,
+                epoch=weights.epoch,
+                folder=folder,
+                predictions=f"{folder}/{PREDICTIONS_FILE}",
+                test_use=test_use,
+            )
+            report = compose_report(store.get_detail(best.run.id), best.reason, evaluation, scored)
+            files = {
                 PREDICTIONS_FILE: _list_predictions(scored, evaluation),
                 **render(report),
                 EVALUATION_FILE: dump_evaluation(evaluation, run_uuid=best.run.uuid),
-            },
-        )
-        store.record_evaluation(best.run.id, evaluation)
+            }
+            for name, content in files.items():
+                write_durably(best.home / folder / name, content)
+            store.record_evaluation(best.run.id, evaluation)
     notify(Notice(f"Report: {best.home / folder / REPORT_FILE}"))
     return report
 
@@ -223,18 +222,33 @@ def _list_predictions(scored: Scored, evaluation: Evaluation) -> bytes:
     )
 
 
-def _write_files(best: BestWeights, folder: str, files: Mapping[str, bytes]) -> None:
-    """Writes a report; where it cannot be written, what there is of it goes away again."""
-    place = best.home / PurePosixPath(folder)
+@contextmanager
+def _make_room(best: BestWeights, split: Split, epoch: int) -> Iterator[str]:
+    """The folder of a new evaluation, for as long as nothing goes wrong before it is recorded.
+
+    Raises:
+        NotFoundError: Where the run was removed meanwhile.
+        StoreError: Where the disk is full, or something cannot be written.
+    """
+    folder = make_folder(best.home, best.run.directory, split=split, epoch=epoch)
     try:
-        for name, content in files.items():
-            write_durably(place / name, content)
-    except DfxError as error:
-        with suppress(OSError):  # `dfx gc` takes what stays
-            for name in files:
-                (place / name).unlink(missing_ok=True)
-            place.rmdir()
-        kind = NoSpaceLeft if isinstance(error, NoSpaceLeft) else StoreError
-        raise kind(
-            error.message, hint="nothing was recorded; mend that, then evaluate again"
-        ) from None
+        yield folder
+    except BaseException as error:
+        _take_back(best.home / PurePosixPath(folder), with_run=isinstance(error, NotFoundError))
+        if isinstance(error, NoSpaceLeft | TrainingFailed | StoreError):
+            kind = NoSpaceLeft if isinstance(error, NoSpaceLeft) else StoreError
+            raise kind(
+                error.message, hint="nothing was recorded; mend that, then evaluate again"
+            ) from None
+        raise
+
+
+def _take_back(folder: Path, *, with_run: bool) -> None:
+    """Removes the folder of an evaluation that is not recorded, and that of a run that is gone."""
+    with suppress(OSError):  # `dfx gc` takes what stays
+        for name in REPORT_NAMES:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+        folder.parent.rmdir()  # unless another evaluation is in it
+        if with_run:
+            folder.parent.parent.rmdir()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dfx.errors import NotFoundError
+from dfx.errors import NotFoundError, RecordLost
 from dfx.records.boards import (
     HeldOutBoard,
     HeldOutSet,
@@ -37,6 +37,8 @@ def compare_held_out(home: Path | None, asked: Question) -> HeldOutBoard:
     try:
         with open_store(find_home(home), create=False) as store:
             sets, waiting = _build_sets(store, asked)
+    except RecordLost:
+        raise
     except NotFoundError:
         sets, waiting = (), None
     return HeldOutBoard(asked.metric, asked.columns, sets, waiting, is_filtered)

@@ -68,7 +68,18 @@ def dump_predictions(
 
 def _dump(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # Names with a carriage return are quoted only where it is part of the line's end.
+    writer = csv.writer(_Lines(buffer), lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(rows)
     return buffer.getvalue().encode("utf-8", "surrogateescape")
+
+
+class _Lines:
+    """Takes lines that end with both characters, and ends them with the second."""
+
+    def __init__(self, buffer: io.StringIO) -> None:
+        self._buffer = buffer
+
+    def write(self, line: str) -> int:
+        return self._buffer.write(line.removesuffix("\r\n") + "\n")

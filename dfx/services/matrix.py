@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dfx.errors import NotFoundError
+from dfx.errors import NotFoundError, RecordLost
 from dfx.records import RunSummary, Split
 from dfx.records.boards import SET_METRICS, SetScores, SetStanding
 from dfx.records.leaderboard import ACCURACY, Metric
@@ -31,6 +31,8 @@ def build_matrix(home: Path | None, asked: Question) -> Matrix:
     try:
         with open_store(find_home(home), create=False) as store:
             return _build(store, asked)
+    except RecordLost:
+        raise
     except NotFoundError:
         return Matrix(asked.metric, (), (), 0, (), is_filtered=asked.where is not None)
 

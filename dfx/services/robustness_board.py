@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfx.errors import NotFoundError
+from dfx.errors import NotFoundError, RecordLost
 from dfx.records import Split
 from dfx.records.boards import SetScores, SetStanding
 from dfx.records.evaluation import ConditionResult
@@ -52,6 +52,8 @@ def compare_robustness(home: Path | None, asked: Question) -> RobustBoard:
     try:
         with open_store(find_home(home), create=False) as store:
             return _build(store, asked)
+    except RecordLost:
+        raise
     except NotFoundError:
         return RobustBoard(asked.metric, (), (), is_filtered=asked.where is not None)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dfx.data.folders import LAYOUT, find_split_name, is_split_itself
 from dfx.data.index import ListedImage, SplitIndex, check_images, digest_listing, list_split
-from dfx.errors import DataError
+from dfx.errors import ConfigError, DataError
 from dfx.messages import Counting, Notice
 from dfx.records import Run, Split, SplitSummary
 from dfx.records.evaluation import Overlap
@@ -19,6 +20,9 @@ from dfx.services.home import as_absolute
 from dfx.services.image_lists import find_manifest
 
 _FITTED_ON: Split = "val"
+_SEEN: tuple[Split, Split] = ("train", "val")
+_MOSTLY = 0.5
+"""Share from which a set with other images in it, or without some, is still taken for the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def choose_data(
     settings: Mapping[str, Any],
     *,
     data: Path | None,
-    split: Split,
+    split: Split | None,
     limit: int | None,
     notify: Callable[[Notice], None],
 ) -> ChosenData:
@@ -62,16 +66,18 @@ def choose_data(
         run: Whose weights are to be scored.
         settings: Its configuration, with machine and plan as used last.
         data: A data folder; the run's own where None.
-        split: Which split of it.
+        split: Which split of it; where None, validation, or the one that the folder is itself.
         limit: The most images of each class; where None, as many as the run took for training and
             validation, and all of any other split.
         notify: Told where the run's own validation images have changed.
 
     Raises:
+        ConfigError: Where a folder without splits does not say which it is.
         DataError: Where the folders are not as they should be.
     """
     own_root = as_absolute(Path(str(settings["data.root"])))
     root = own_root if data is None else as_absolute(data)
+    root, split = _resolve_split(root, split)
     is_own = root.resolve() == own_root.resolve() or _holds_own(root, run)
     recorded = run.find_split(split)
     if is_own and limit is None and split != "test":
@@ -82,9 +88,9 @@ def choose_data(
         if data is None and not root.is_dir():
             raise DataError(
                 f"the data of {run.name} is not where it was: {root}",
-                hint=f"say where it is now: dfx evaluate {run.name} --data DIR",
+                hint=f"say where it is now: dfx evaluate {run.name} --split {split} --data DIR",
             ) from None
-        raise _explain_missing_split(error, root, split) from None
+        raise _explain(error, root, split) from None
     digest = _digest(listed, recorded)
     is_unchanged = recorded is not None and digest == recorded.digest
     if is_own and recorded and not is_unchanged and limit == run.config.data.limit:
@@ -128,9 +134,11 @@ class Acquaintance:
     """Which images of a scored set the run has seen, by content.
 
     Attributes:
-        is_in_sample: Whether all of them are validation images of the run, on which its threshold
-            and temperature were fitted.
-        seen: [n], which images a reading without overlap leaves out.
+        is_in_sample: Whether the set counts as the one that threshold and temperature were fitted
+            on: at least half of it are validation images of the run, or at least half of those are
+            in it.
+        seen: [n], which images a reading without overlap leaves out: those of training and of
+            validation; of a set of validation images alone, those of training.
         overlap: The counts.
     """
 
@@ -139,53 +147,84 @@ class Acquaintance:
     overlap: Overlap
 
 
-def find_overlap(run: Run, home: Path, index: SplitIndex) -> Acquaintance:
+def find_overlap(run: Run, home: Path, chosen: ChosenData, index: SplitIndex) -> Acquaintance:
     """Compares the contents of a scored set with those that the run was trained and validated on.
 
     Args:
         run: With the digests of its splits.
         home: Where its lists of images are kept.
+        chosen: What was to be scored.
         index: The scored set.
     """
-    known: dict[Split, NDArray[np.bool_] | None] = {}
-    missing: list[str] = []
-    for split, what in (("train", "training"), ("val", "validation")):
-        seen = _find_seen(run, home, index, split)  # type: ignore[arg-type]  # they are splits
-        known[split] = seen  # type: ignore[index]  # as above
-        if seen is None:
-            missing.append(what)
-    train, val = known["train"], known["val"]
-    recorded = run.find_split(_FITTED_ON)
-    is_in_sample = bool(val is not None and val.all()) or (
-        recorded is not None and recorded.content_digest == index.summarise().content_digest
-    )
+    train, val = (_find_seen(run, home, index, split) for split in _SEEN)
     nothing = np.zeros(len(index.images), np.bool_)
-    seen = nothing if train is None else train
-    if not is_in_sample and val is not None:
-        seen = seen | val
-    unknown = None
-    if missing:
-        lists = " and ".join(missing)
-        unknown = f"the list of {run.name}'s {lists} images is not there"
+    seen = nothing if train is None else train.scored
+    if val is None:
+        # Nobody can tell one by one. What is called so, and lies where it did, is taken for it.
+        is_in_sample = chosen.is_own and chosen.split == _FITTED_ON
+    else:
+        share_of_val = len(val.contents & set(index.sha256)) / max(1, len(val.contents))
+        is_in_sample = bool(val.scored.mean() >= _MOSTLY or share_of_val >= _MOSTLY)
+        if not val.scored.all():
+            seen = seen | val.scored
+    missing = [what for what, found in (("training", train), ("validation", val)) if found is None]
+    unknown = f"the list of {run.name}'s {' and '.join(missing)} images is not there"
     return Acquaintance(
         is_in_sample,
         seen,
         Overlap(
-            train=None if train is None else int(train.sum()),
-            val=None if val is None else int(val.sum()),
+            train=None if train is None else int(train.scored.sum()),
+            val=None if val is None else int(val.scored.sum()),
             either=int(seen.sum()),
-            unknown=unknown,
+            unknown=unknown if missing else None,
         ),
     )
 
 
-def _find_seen(run: Run, home: Path, index: SplitIndex, split: Split) -> NDArray[np.bool_] | None:
+class _Seen(NamedTuple):
+    """What a run has seen of a split of its own.
+
+    Attributes:
+        scored: [n], whether each scored image is among its images.
+        contents: Digests of its images.
+    """
+
+    scored: NDArray[np.bool_]
+    contents: frozenset[str]
+
+
+def _find_seen(run: Run, home: Path, index: SplitIndex, split: Split) -> _Seen | None:
     recorded = run.find_split(split)
     manifest = None if recorded is None else find_manifest(home, recorded.content_digest)
     if manifest is None:
         return None
-    contents = set(manifest.values())
-    return np.array([sha256 in contents for sha256 in index.sha256], np.bool_)
+    contents = frozenset(manifest.values())
+    return _Seen(np.array([sha256 in contents for sha256 in index.sha256], np.bool_), contents)
+
+
+def _resolve_split(root: Path, split: Split | None) -> tuple[Path, Split]:
+    """The data folder and the split that are meant.
+
+    A folder that has the classes alone, as sets are often published, may be any split, and is asked
+    for which; one that is itself named as a split of its parent is that one, so that a test split
+    is never opened under another name.
+    """
+    if not is_split_itself(root):
+        return root, split or "val"
+    named = find_split_name(root.resolve().name)
+    if named is not None:
+        if split not in (None, named):
+            raise ConfigError(
+                f"{root} is a {named} split by its name, but --split says {split}",
+                hint=f"leave --split away, or say --split {named}",
+            )
+        return root.resolve().parent, named
+    if split is None:
+        raise ConfigError(
+            f"{root} has no splits, but the classes alone; which split they are is not said",
+            hint="say --split test for images that are kept for the final number, else --split val",
+        )
+    return root, split
 
 
 def _holds_own(root: Path, run: Run) -> bool:
@@ -204,13 +243,19 @@ def _digest(listed: tuple[ListedImage, ...], recorded: SplitSummary | None) -> s
     return digest_listing(image for image in listed if image.name not in skipped)
 
 
-def _explain_missing_split(error: DataError, root: Path, split: Split) -> DataError:
-    """Names the splits that are there, where only the one that was asked for is not."""
+def _explain(error: DataError, root: Path, split: Split) -> DataError:
+    """What to do where images cannot be scored: another split that is there, or how to name some."""
     others = [name for name in ("val", "test", "train") if name != split and _has(root, name)]
-    if "has no folder" not in error.message or not others:
-        return error
-    options = " or ".join(f"--split {name}" for name in others)
-    return DataError(error.message, hint=f"what is there can be scored with {options}")
+    if "has no folder" in error.message and others:
+        options = " or ".join(f"--split {name}" for name in others)
+        return DataError(error.message, hint=f"what is there can be scored with {options}")
+    hint = error.hint
+    if hint == LAYOUT:
+        hint = (
+            f"name with --data a folder that holds {split}/real and {split}/deepfake, or real/ and"
+            " deepfake/ alone"
+        )
+    return DataError(error.message, hint=hint)
 
 
 def _has(root: Path, split: str) -> bool:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 import dfx
-from dfx.errors import NotFoundError, SchemaError, StoreError
+from dfx.errors import NotFoundError, RecordLost, SchemaError, StoreError
 from dfx.records import ProcessIdentity
 from dfx.tracking import engine as database
 from dfx.tracking.backup import back_up_beside
@@ -184,7 +184,7 @@ def _make_home(home: Path) -> None:
 def no_store(home: Path) -> NotFoundError:
     """What is said where there is no store, or nothing in it."""
     if next(home.glob("*/*/checkpoints/*.pt"), None):
-        return NotFoundError(
+        return RecordLost(
             f"there are files of runs in {home}, but there is no record of them",
             hint="put a backup of the database in its place, or make the record anew from the"
             " files: dfx db check --adopt",

@@ -181,3 +181,17 @@ def test_only_a_test_of_aucs_loads_numpy_and_nothing_loads_more(
     assert loaded & HEAVY == set()
     assert ("numpy" in loaded) is with_numpy
     assert (others & loaded == set()) is (not options or options[0] == "--metric")
+
+
+@pytest.mark.parametrize("board", [(), ("--split", "test"), ("--matrix",), ("--robustness",)])
+def test_lost_record_is_told_by_every_board(
+    dfx: Command, folder: Path, board: tuple[str, ...]
+) -> None:
+    """Nobody is advised to start anew beside the files of runs."""
+    checkpoint = folder / "runs" / "b4" / "1" / "checkpoints" / "best-e0001-a1.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    outcome = dfx("compare", *board)
+
+    assert outcome.code == 3
+    assert "dfx db check --adopt" in outcome.stderr

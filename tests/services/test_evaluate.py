@@ -16,11 +16,12 @@ from scored_home import train_run
 
 from dfx.display.evaluation_document import evaluation_document
 from dfx.display.evaluation_page import evaluation_page
-from dfx.errors import StoreError
+from dfx.errors import ConfigError, NotFoundError, StoreError
 from dfx.evaluation.robustness import SUITE
 from dfx.records.evaluation import METRIC_NAMES
 from dfx.records.report import EvaluationReport
 from dfx.services.evaluate import Request, evaluate
+from dfx.tracking.store import RunStore
 
 Score = Callable[..., dict[str, Any]]
 
@@ -152,7 +153,7 @@ def test_another_set_is_shown_beside_the_own_one(score: Score, faces: Path, tmp_
     assert "dfx evaluate small/1 --split test" in " ".join(before.split())
     assert "own test" not in before
     assert "on the test split of celeb" in after
-    assert re.search(r"at 0\.\d+ .* own test *$", after, re.MULTILINE)
+    assert re.search(r"own test \(40\) at *$", after, re.MULTILINE)
     assert re.search(rf"^accuracy .* {own['accuracy']:.4f} *$", after, re.MULTILINE)
 
 
@@ -188,3 +189,68 @@ def test_robustness_is_scored_by_the_shipped_threshold(score: Score) -> None:
     assert len({r["auc"] for r in robustness["results"]}) > 1
     assert robustness["format_check"]["formats"] == {"real": {"PNG": 3}, "deepfake": {"PNG": 3}}
     assert "in-sample here too" in document["page"]
+
+
+def test_one_image_more_does_not_make_the_validation_images_another_set(
+    score: Score, faces: Path
+) -> None:
+    """Mostly what threshold and temperature were fitted on: the headline stays uncalibrated."""
+    shutil.copy(faces / "test" / "real" / "00.png", faces / "val" / "real" / "more.png")
+    (faces / "val" / "real" / "03.png").unlink()
+    document = score(data=faces)
+
+    assert (document["images"], document["overlap_val"], document["overlap"]) == (48, 47, 47)
+    assert [(r["kind"], r["is_in_sample"]) for r in document["readings"]][:2] == [
+        ("uncalibrated", False),
+        ("shipped", True),
+    ]
+    assert [r["images"] for r in document["readings"]] == [48, 48, 1]
+    assert "chosen on 47 of these images" in " ".join(document["page"].split())
+
+
+def test_own_validation_images_are_in_sample_though_their_list_is_lost(
+    score: Score, home: Path
+) -> None:
+    for path in (home / ".images").glob("*.csv.gz"):
+        path.unlink()
+    document = score(limit=10)
+
+    assert [r["kind"] for r in document["readings"]] == ["uncalibrated", "shipped"]
+    assert "is not there" in document["overlap_unknown"]
+
+
+def test_test_split_is_counted_by_any_name(score: Score, faces: Path, tmp_path: Path) -> None:
+    """A folder of classes says by its name, or is asked, which split it is."""
+    document = score(data=faces / "test")
+    plain = Path(shutil.copytree(faces / "test", tmp_path / "celeb"))
+
+    assert (document["split"], document["dataset"], document["test_use"]) == ("test", "faces", 1)
+    with pytest.raises(ConfigError, match="--split says val"):
+        score(data=faces / "test", split="val")
+    with pytest.raises(ConfigError, match="which split they are is not said"):
+        score(data=plain)
+    assert score(data=plain, split="test")["test_use"] == 2
+
+
+def test_repeated_and_contradictory_images_are_told(score: Score, faces: Path) -> None:
+    for number in range(2):
+        shutil.copy(
+            faces / "test" / "real" / "00.png", faces / "test" / "real" / f"again{number}.png"
+        )
+    shutil.copy(faces / "test" / "real" / "01.png", faces / "test" / "deepfake" / "a" / "real.png")
+    document = score(data=faces, split="test")
+
+    assert (document["repeated"], document["contradictory"]) == (3, 1)
+    assert "3 images repeat others byte by byte" in " ".join(document["page"].split())
+
+
+def test_run_that_is_removed_meanwhile_leaves_no_folder(home: Path) -> None:
+    def remove(report: EvaluationReport) -> Mapping[str, bytes]:
+        with RunStore.open(home, create=False) as store:
+            store.remove_run(report.run.id)
+        shutil.rmtree(home / report.run.directory)
+        return {"report.html": b""}
+
+    with pytest.raises(NotFoundError):
+        evaluate(Request("best"), home=home, render=remove, notify=lambda _: None)
+    assert not (home / "small" / "1").exists()

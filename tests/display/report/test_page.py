@@ -138,7 +138,12 @@ def test_result_on_its_own_data_stands_beside(report: EvaluationReport, page: st
     own = f"{report.own.accuracy:.4f}"
 
     assert "Its own data" in page
-    assert f"On the test split of its own data: accuracy {own} at threshold 0.4321" in page
+    c = report.own.confusion
+    images = c.tn + c.fp + c.fn + c.tp
+    told = (
+        f"On the test split of its own data ({images} images): accuracy {own} at threshold 0.4321"
+    )
+    assert told in page
 
 
 def test_what_training_recorded_of_its_own_data_is_no_more_than_it_recorded(

@@ -65,8 +65,14 @@ def list_cautions(report: EvaluationReport) -> Iterator[Caution]:
 def _of_selection(report: EvaluationReport) -> Iterator[Caution]:
     headline, data = report.detail.headline, report.detail.data
     if headline.kind == "uncalibrated" or headline.is_in_sample:
+        val = report.detail.overlap.val
+        which = (
+            "these images"
+            if val in (None, data.images)
+            else f"{format_count(val or 0)} of these images"
+        )
         yield Caution(
-            "The best epoch was chosen on these images, and threshold and temperature were fitted"
+            f"The best epoch was chosen on {which}, and threshold and temperature were fitted"
             " on them, so every number is optimistic. The headline is therefore uncalibrated, at"
             " 0.5; what was fitted stands beside it, marked in-sample."
         )
@@ -82,9 +88,9 @@ def _of_selection(report: EvaluationReport) -> Iterator[Caution]:
 
 def _of_overlap(report: EvaluationReport) -> Iterator[Caution]:
     overlap, images = report.detail.overlap, report.detail.headline.images
-    in_sample = report.detail.headline.kind == "uncalibrated"
     if overlap.either:
-        counts = {"training": overlap.train, "validation": None if in_sample else overlap.val}
+        with_val = overlap.either > (overlap.train or 0)
+        counts = {"training": overlap.train, "validation": overlap.val if with_val else None}
         where = " and ".join(
             f"{format_count(count)} in its {name} set" for name, count in counts.items() if count
         )
@@ -109,6 +115,16 @@ def _of_images(report: EvaluationReport) -> Iterator[Caution]:
         count = len(data.skipped)
         words = "could not be read, and is" if count == 1 else "could not be read, and are"
         yield Caution(f"{counted(count, 'image')} {words} in no number:", names=data.skipped)
+    if data.repeated:
+        yield Caution(
+            f"{counted(data.repeated, 'image')} repeat others byte by byte. The intervals take each"
+            " for a new one, and are too narrow."
+        )
+    if data.contradictory:
+        yield Caution(
+            f"{counted(data.contradictory, 'image')} are both among the real images and among the"
+            " deepfakes: whatever the verdict, one is wrong."
+        )
     if data.limit is not None:
         words = f"No more than {counted(data.limit, 'image')} of each class"
         yield Caution(f"{words} {'was' if data.limit == 1 else 'were'} taken.", is_warning=False)

@@ -9,7 +9,14 @@ from dfx.display.figures import format_count, format_metric
 from dfx.display.report.markup import Column, Html, element, join, section, table
 from dfx.display.report.words import describe_reading, format_range, format_threshold
 from dfx.records import Confusion, Evaluation
-from dfx.records.evaluation import METRIC_HEADINGS, METRIC_NAMES, Interval, Reading, ReadingKind
+from dfx.records.evaluation import (
+    METRIC_HEADINGS,
+    METRIC_NAMES,
+    Interval,
+    Reading,
+    ReadingKind,
+    find_alike,
+)
 from dfx.records.report import EvaluationReport
 
 _TITLES: dict[ReadingKind, str] = {
@@ -60,7 +67,7 @@ def write_metrics(report: EvaluationReport) -> Html:
     sides = [_read(detail.headline, "Headline")]
     sides += [_read(reading, _TITLES[reading.kind]) for reading in detail.others]
     if report.own is not None:
-        sides.append(_read_own(report.own))
+        sides.append(_read_own(report.own, detail.headline))
     notes = _Footnotes()
     columns = [Column("metric", number=False), *(Column(_head(side)) for side in sides)]
     rows = [
@@ -94,11 +101,15 @@ def _read(reading: Reading, title: str) -> _Side:
     )
 
 
-def _read_own(own: Evaluation) -> _Side:
-    """The run's own result; what training recorded has fewer metrics and no intervals."""
+def _read_own(own: Evaluation, headline: Reading) -> _Side:
+    """The run's own result, read as the headline where it has been.
+
+    What training recorded has fewer metrics, and no intervals.
+    """
     title, subtitle = "Its own data", f"{own.split} split, epoch {own.epoch}"
-    if own.detail is not None:
-        side = _read(own.detail.headline, "own")
+    reading = find_alike(own, headline)
+    if reading is not None:
+        side = _read(reading, "own")
         return _Side(
             title,
             f"{subtitle}, {side.subtitle}",

@@ -14,7 +14,7 @@ from dfx.display.report.words import (
     name_set,
 )
 from dfx.records import Evaluation
-from dfx.records.evaluation import Reading
+from dfx.records.evaluation import Reading, find_alike
 from dfx.records.report import EvaluationReport
 
 _TOLD = (
@@ -58,7 +58,7 @@ def _judge(report: EvaluationReport) -> Iterator[Html]:
         )
     )
     if report.own is not None:
-        yield escape(f" {_tell_own(report.own)}")
+        yield escape(f" {_tell_own(report.own, reading)}")
 
 
 def _tell(reading: Reading) -> Iterator[Html]:
@@ -77,10 +77,15 @@ def _tell(reading: Reading) -> Iterator[Html]:
         yield escape(f"{names} undefined, since {reason}")
 
 
-def _tell_own(own: Evaluation) -> str:
-    """The run's own result in short."""
+def _tell_own(own: Evaluation, headline: Reading) -> str:
+    """The run's own result in short, read as the headline where it has been."""
+    reading = find_alike(own, headline)
+    accuracy = own.accuracy if reading is None else reading.values["accuracy"]
+    threshold = own.threshold if reading is None else reading.threshold
+    c = own.confusion if reading is None else reading.confusion
     auc = "undefined" if own.auc is None else format_metric(own.auc)
+    shown = "undefined" if accuracy is None else format_metric(accuracy)
     return (
-        f"On the {own.split} split of its own data: accuracy {format_metric(own.accuracy)} at"
-        f" threshold {format_threshold(own.threshold)}, AUC {auc}."
+        f"On the {own.split} split of its own data ({counted(c.tn + c.fp + c.fn + c.tp, 'image')}):"
+        f" accuracy {shown} at threshold {format_threshold(threshold)}, AUC {auc}."
     )
