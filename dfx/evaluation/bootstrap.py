@@ -31,8 +31,8 @@ the 95 % intervals of TPR at 1 % FPR cover the truth in 92 % of cases from there
 
 LEAST_OF_ECE = 150
 """Images of each class that there must be for an interval of the calibration error. Simulated with
-overconfident detectors, the 95 % intervals cover the truth in 91 % of cases or more from there on,
-in as few as 85 % with 24 images of each class."""
+overconfident detectors, the 95 % intervals cover the truth in about 90 % of cases or more from
+there on, in as few as 85 % with 24 images of each class."""
 
 _TAIL = (1 - LEVEL) / 2
 
