@@ -91,9 +91,10 @@ def counted(count: int, noun: str) -> str:
     """A number with what is counted.
 
     >>> counted(1, "file"), counted(1200, "image")
-    ('1 file', '1,200 images')
+    ('1 file', '1 200 images')
     """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    number = f"{count:,}".replace(",", " ")
+    return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
 
 
 def ordinal(number: int) -> str:

@@ -115,6 +115,11 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "is_in_sample": reading.is_in_sample,
         "images": reading.images,
         **_metrics(reading),
+        "methods": {
+            name: interval.method
+            for name, interval in reading.intervals.items()
+            if interval is not None
+        },
         **asdict(reading.confusion),
         "undefined": dict(reading.reasons),
         "no_interval": {

@@ -10,6 +10,12 @@ from rich.text import Text
 from dfx.display.confusion import confusion_table
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_digest, format_metric, format_score
+from dfx.display.intervals import (
+    FEW_REAL,
+    describe_intervals,
+    describe_missing,
+    describe_narrow,
+)
 from dfx.display.robustness import robustness_report
 from dfx.display.table import Column, FoldingTable
 from dfx.messages import counted, ordinal
@@ -32,9 +38,6 @@ SHOWN_SOURCES = 20
 
 _WORD = 10
 """Width down to which headings of further readings are put on several lines."""
-
-FEW_REAL = 100
-"""With fewer real images there is no false positive rate of 1 %."""
 
 
 def evaluation_page(report: EvaluationReport) -> RenderableType:
@@ -212,11 +215,16 @@ def _notes(report: EvaluationReport) -> Iterator[Text]:
         yield Text(
             f"With {counted(real, 'real image')} an FPR of 1 % means none of them.", style="dim"
         )
-    yield Text(
-        f"Intervals: 95 %, bootstrap of {detail.resamples:,} resamples within each class. They take"
-        " the images for independent of each other, and say nothing of other data.",
-        style="dim",
-    )
+    if methods := describe_intervals(detail):
+        yield Text(
+            f"Intervals: 95 %, {methods}. They take the images for independent of each other, and"
+            " say nothing of other data.",
+            style="dim",
+        )
+    if narrow := describe_narrow(headline):
+        yield Text(narrow, style="dim")
+    for missing in describe_missing(headline):
+        yield Text(missing, style="dim")
     if report.own is None and not detail.data.is_own:
         yield Text(
             f"There is no result on the {SPLITS[detail.data.split]} split of its own data to hold"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dfx.display.figures import format_count, format_p
 from dfx.records import CLASS_NAMES
 from dfx.records.evaluation import FormatCheck, Robustness
-
-SIGNIFICANT = 0.05
-"""p below which DeLong's test shows a difference."""
+from dfx.records.leaderboard import SIGNIFICANT
 
 _ALIKE = 0.05
 """How far from a coin's 0.5 the balanced accuracy of the file format alone may be, for the formats

@@ -11,6 +11,9 @@ from typing import Any
 
 from dfx.records import RunSummary
 
+SIGNIFICANT = 0.05
+"""p below which a test shows a difference."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -87,7 +90,7 @@ class PairedTest:
     @property
     def shows_difference(self) -> bool:
         """Whether chance alone would bring about such a split in less than 5 % of cases."""
-        return self.p is not None and self.p < 0.05
+        return self.p is not None and self.p < SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class AucDifference:
     @property
     def shows_difference(self) -> bool:
         """Whether chance alone would bring about such a difference in less than 5 % of cases."""
-        return self.p is not None and self.p < 0.05
+        return self.p is not None and self.p < SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True)

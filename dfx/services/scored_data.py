@@ -244,7 +244,7 @@ def _digest(listed: tuple[ListedImage, ...], recorded: SplitSummary | None) -> s
 
 
 def _explain(error: DataError, root: Path, split: Split) -> DataError:
-    """What to do where images cannot be scored: another split that is there, or how to name some."""
+    """What to do where images cannot be scored: other splits that are there, or how to name one."""
     others = [name for name in ("val", "test", "train") if name != split and _has(root, name)]
     if "has no folder" in error.message and others:
         options = " or ".join(f"--split {name}" for name in others)

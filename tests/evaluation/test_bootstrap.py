@@ -15,8 +15,9 @@ from scipy.special import expit, log_expit
 from scipy.stats import binom, norm
 
 from dfx.evaluation.assessment import assess
-from dfx.evaluation.bootstrap import Intervals, bootstrap_intervals
+from dfx.evaluation.bootstrap import LEAST_OF_ECE, Intervals, bootstrap_intervals
 from dfx.evaluation.intervals import wilson_interval
+from dfx.evaluation.metrics import measure
 from dfx.evaluation.reliability import expected_calibration_error, reliability_curve
 from dfx.evaluation.resampling import resample_metrics
 from dfx.records.evaluation import METRIC_NAMES, Interval
@@ -50,23 +51,26 @@ def know_truth() -> dict[str, float]:
 
 
 SIMULATIONS = 400
+IMAGES = 2 * LEAST_OF_ECE
 
 
 def count_covered(truth: dict[str, float], *, simulations: int, sharpness: float) -> Counter[str]:
     """In how many simulated evaluations each metric's interval holds the truth."""
     rng = np.random.default_rng(2026)
     covered = Counter[str]()
-    labels, p = draw_scores(rng, 250, sharpness=sharpness)
+    labels, p = draw_scores(rng, IMAGES, sharpness=sharpness)
     assessment = assess(labels, p, threshold=0.5)
     for number in range(simulations):
-        labels, p = draw_scores(rng, 250, sharpness=sharpness)
-        # Of the values only this one enters its interval; the others would take most of the time.
+        labels, p = draw_scores(rng, IMAGES, sharpness=sharpness)
+        # Only these enter the intervals; the other values would take most of the time.
         ece = expected_calibration_error(reliability_curve(labels, p))
-        simulated = replace(assessment, values={**assessment.values, "ece": ece})
+        cells = measure(labels, p, threshold=0.5).confusion
+        values = {**assessment.values, "ece": ece}
+        simulated = replace(assessment, values=values, confusion=cells)
         found = bootstrap_intervals(simulated, labels, p, seed=number, resamples=200).values
         for name, value in truth.items():
             interval = found[name]
-            assert interval is not None and interval.method != "wilson"
+            assert interval is not None
             covered[name] += int(interval.low <= value <= interval.high)
     return covered
 
@@ -81,10 +85,11 @@ def test_covers_the_truth_about_as_often_as_it_says(name: str, covered: Counter[
     """Were the coverage within two points of 95 %, so few or many would be a chance of 1 in 1000.
 
     Sampling raises the calibration error, so its interval is wide for calibrated probabilities.
+    Wilson's is wide for precision, as it does not know how many images of each class there are.
     """
     least, most = binom.ppf(0.0005, SIMULATIONS, 0.93), binom.ppf(0.9995, SIMULATIONS, 0.97)
 
-    assert least <= covered[name] <= (SIMULATIONS if name == "ece" else most)
+    assert least <= covered[name] <= (SIMULATIONS if name in {"ece", "precision"} else most)
 
 
 def test_covers_the_error_of_overconfident_probabilities() -> None:
@@ -151,29 +156,54 @@ class TestWithoutPercentiles:
         assert found.reasons["auc"] == "there is only one deepfake"
         assert found.values["recall"] == Interval(*wilson_interval(1, 1), "wilson")
 
-    def test_precision_that_is_often_undefined(self) -> None:
-        """One of ten in either class is called a deepfake: in 12 % of the resamples none is."""
-        found = intervals([0] * 10 + [1] * 10, ([0.1, 0.2] * 4 + [0.3, 0.9]) * 2)
+    @pytest.mark.parametrize(("name", "real"), [("tpr_at_fpr_1pct", 400), ("tpr_at_fpr_5pct", 80)])
+    def test_tpr_that_hangs_on_few_real_images(self, name: str, real: int) -> None:
+        """Simulated, its percentiles cover the truth in half of the cases with 24 real images."""
+        rng = np.random.default_rng(0)
+        labels = np.array([1] * 100 + [0] * real)
+        p = expit(rng.normal(2.25 * labels - 1.125, 1.5))
+        enough, few = intervals(labels, p), intervals(labels[:-1], p[:-1])
 
-        assert found.values["precision"] == Interval(*wilson_interval(1, 2), "wilson")
+        assert enough.values[name] is not None
+        assert few.values[name] is None
+        assert "so few that resampling does not show" in few.reasons[name]
 
-    def test_precision_that_is_seldom_undefined(self) -> None:
-        """The resamples without it are left out, and counted."""
-        labels = [0] * 10 + [1] * 10
-        p = [0.9, 0.9, *[0.1] * 8, 0.9, 0.9, 0.9, *[0.1] * 7]
-        precision = intervals(labels, p).values["precision"]
-        # None of two in ten real images, nor of three in ten deepfakes.
-        expected = 0.8**10 * 0.7**10 * 2000
+    def test_calibration_error_of_few_images(self) -> None:
+        labels, p = draw_scores(np.random.default_rng(0), 2 * LEAST_OF_ECE)
+        enough, few = intervals(labels, p), intervals(labels[1:], p[1:])
 
-        assert precision is not None and precision.method == "percentile"
-        assert 0 < precision.left_out <= binom.ppf(0.999, 2000, expected / 2000)
+        assert enough.values["ece"] is not None
+        assert few.values["ece"] is None
+        assert f"fewer than {LEAST_OF_ECE} images of a class" in few.reasons["ece"]
+
+
+def test_more_errors_never_make_a_share_look_better() -> None:
+    """From none at all to one image in three, in one class and in both."""
+    shares = ("accuracy", "precision", "recall", "real_accuracy", "deepfake_accuracy")
+    labels = np.array([0] * 60 + [1] * 60)
+    for one_class in (False, True):
+        before = dict.fromkeys(shares, (1.0, 1.0))
+        for errors in range(21):
+            p = np.where(labels == 1, 0.9, 0.1)
+            p[:errors] = 0.9
+            if not one_class:
+                p[60 : 60 + errors] = 0.1
+            found = bootstrap_intervals(
+                assess(labels, p, threshold=0.5), labels, p, seed=0, resamples=40
+            ).values
+            for name in shares:
+                interval = found[name]
+                assert interval is not None
+                ends = (interval.low, interval.high)
+                assert ends[0] <= before[name][0] and ends[1] <= before[name][1], (name, errors)
+                before[name] = ends
 
 
 def test_value_lies_within_the_interval_of_the_calibration_error() -> None:
     """Even where nearly all resamples have a greater one, as by luck they may."""
     beyond = 0
     for seed in range(12):
-        labels, p = draw_scores(np.random.default_rng(seed), 300)
+        labels, p = draw_scores(np.random.default_rng(seed), IMAGES)
         value = assess(labels, p, threshold=0.5).values["ece"]
         found = intervals(labels, p).values["ece"]
         samples = resample_metrics(labels, p, threshold=0.5, resamples=2000, seed=0)["ece"]

@@ -70,9 +70,19 @@ def test_test_split_is_judged_by_what_the_weights_carry(score: Score) -> None:
     assert document["temperature"] == shipped["temperature"] != 1
     assert [reading["kind"] for reading in document["readings"]] == ["shipped", "half"]
     assert document["readings"][1]["threshold"] == 0.5
+    headline, said = document["readings"][0], " ".join(document["page"].split())
     for name in METRIC_NAMES:
         low, value, high = (document[key] for key in (f"{name}_low", name, f"{name}_high"))
-        assert low <= value <= high
+        assert (
+            (low is None) == (name in headline["no_interval"]) == (name not in headline["methods"])
+        )
+        if low is None:
+            assert f": {headline['no_interval'][name]}." in said
+        else:
+            assert low <= value <= high
+    assert (headline["methods"]["recall"], headline["methods"]["auc"]) == ("wilson", "percentile")
+    assert "shares of images, Wilson's, of the others by bootstrap of 2 000 resamples" in said
+    assert "fewer than 100 images of a class, the intervals of AUC and average precision" in said
 
 
 def test_sources_are_told_worst_first(score: Score) -> None:

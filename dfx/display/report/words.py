@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dfx.display.figures import format_count, format_metric
+from dfx.messages import counted
 from dfx.records.evaluation import Interval, Reading, ScoredData
 from dfx.records.report import EvaluationReport
 
@@ -33,25 +34,6 @@ def format_threshold(threshold: float) -> str:
     ('0.5', '0.1235')
     """
     return f"{threshold:.4g}"
-
-
-def ordinal(number: int) -> str:
-    """Which one in a row.
-
-    >>> ordinal(1), ordinal(2), ordinal(3), ordinal(11), ordinal(22)
-    ('1st', '2nd', '3rd', '11th', '22nd')
-    """
-    teen = 10 < number % 100 < 14
-    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with what is counted.
-
-    >>> counted(1, "deepfake"), counted(1200, "real image")
-    ('1 deepfake', '1 200 real images')
-    """
-    return f"{format_count(count)} {noun}" if count == 1 else f"{format_count(count)} {noun}s"
 
 
 def name_set(data: ScoredData) -> str:

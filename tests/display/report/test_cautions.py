@@ -93,6 +93,17 @@ def test_few_real_images_make_a_low_fpr_coarse(plain: EvaluationReport) -> None:
     )
 
 
+def test_intervals_of_few_images_are_said_to_be_too_narrow(plain: EvaluationReport) -> None:
+    few = make_report(draw(24, 120), robust=False)
+    enough, told = (
+        [each.text for each in list_cautions(report) if "somewhat too narrow" in each.text]
+        for report in (plain, few)
+    )
+
+    assert (len(enough), len(told)) == (0, 1)
+    assert told[0].startswith("With fewer than 100 images of a class, the intervals of AUC and a")
+
+
 def test_unreadable_images_are_all_named(plain: EvaluationReport) -> None:
     """The first few at once, the others to unfold."""
     skipped = tuple((f"real/{i}.png", "truncated") for i in range(40))

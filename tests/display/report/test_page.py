@@ -104,7 +104,7 @@ def test_words_from_outside_stay_words(hostile_page: str) -> None:
     assert set("\udcff\u202e\x1b").isdisjoint(hostile_page)
 
 
-def test_every_metric_has_its_heading_value_and_interval(
+def test_every_metric_has_its_heading_value_and_interval_or_why_not(
     report: EvaluationReport, page: str
 ) -> None:
     headline = report.detail.headline
@@ -114,9 +114,14 @@ def test_every_metric_has_its_heading_value_and_interval(
     assert list(cells) == [METRIC_HEADINGS[name] for name in METRIC_NAMES]
     for name in METRIC_NAMES:
         value, interval = headline.values[name], headline.intervals[name]
-        assert value is not None and interval is not None
-        assert f"<span>{value:.4f}</span>" in cells[METRIC_HEADINGS[name]]
-        assert f">{interval.low:.4f} – {interval.high:.4f}" in cells[METRIC_HEADINGS[name]]
+        cell = cells[METRIC_HEADINGS[name]]
+        assert value is not None
+        assert f"<span>{value:.4f}</span>" in cell
+        if interval is None:
+            assert ">no interval<sup>" in cell
+            assert f"No interval: {headline.interval_reasons[name]}." in page
+        else:
+            assert f">{interval.low:.4f} – {interval.high:.4f}" in cell
 
 
 def test_what_is_undefined_says_why_and_is_never_a_number() -> None:

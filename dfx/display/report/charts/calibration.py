@@ -11,12 +11,8 @@ from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, Panel, draw_chart
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT, Role
-from dfx.display.report.words import (
-    caption_pictures,
-    counted,
-    format_threshold,
-    format_with_interval,
-)
+from dfx.display.report.words import caption_pictures, format_threshold, format_with_interval
+from dfx.messages import counted
 from dfx.records.report import EvaluationReport
 
 _SIZE = (380, 522)

@@ -11,7 +11,7 @@ from dfx.display.figures import format_metric
 from dfx.display.report.chart import Chart, Panel, draw_chart, draw_missing
 from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT
-from dfx.display.report.words import counted
+from dfx.messages import counted
 from dfx.records import EpochRecord
 from dfx.records.report import EvaluationReport
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfx.display.figures import format_count, format_percent
+from dfx.display.intervals import FEW_REAL, describe_narrow
 from dfx.display.report.markup import Html, element, join, path, section
-from dfx.display.report.words import counted, ordinal
+from dfx.messages import counted, ordinal
 from dfx.records.report import EvaluationReport
 
 _NAMED = 5
 """Unreadable images that are named at once; the others can be unfolded."""
 
 _NAMED_AT_MOST = 500
-_FEW = 100
-"""Real images below which no FPR lies between 0 and 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,8 @@ def list_cautions(report: EvaluationReport) -> Iterator[Caution]:
     yield from _of_selection(report)
     yield from _of_overlap(report)
     yield from _of_images(report)
+    if narrow := describe_narrow(report.detail.headline):
+        yield Caution(narrow, is_warning=False)
     yield Caution(
         "The intervals take the images as independent of each other, and are too narrow where they"
         " are not, as frames of one video. They say how far other images of the same kind could"
@@ -133,7 +134,7 @@ def _of_images(report: EvaluationReport) -> Iterator[Caution]:
             yield Caution(
                 f"There is no {noun}, so whatever sets one class against the other is undefined."
             )
-    if data.deepfake and 0 < data.real < _FEW:
+    if data.deepfake and 0 < data.real < FEW_REAL:
         yield Caution(
             f"With {counted(data.real, 'real image')} FPR goes in steps of"
             f" {format_percent(1 / data.real)}. TPR at 1 % FPR is therefore the share of deepfakes"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dfx.display.figures import format_count, format_percent
+from dfx.display.figures import format_percent
+from dfx.display.intervals import describe_intervals
 from dfx.display.report.markup import Html, facts, section
 from dfx.records.report import EvaluationReport
 
@@ -27,11 +28,10 @@ def write_definitions(report: EvaluationReport) -> Html:
         "log loss, Brier score": "Mean cross-entropy in nats; mean squared error of p_deepfake.",
         "ECE": "Mean distance of mean p_deepfake and share of deepfakes, over 15 bins of equal"
         " mass, weighted by images. With few images it is above 0 even of perfect probabilities.",
-        "intervals": f"95 %, by the stratified bootstrap: {format_count(detail.resamples)}"
-        " resamples of each class by itself, 2.5th to 97.5th percentile. Where that can give none,"
-        " shares of images have Wilson's, as sources always do. Of the ECE it is the basic"
-        " interval of its square. Under changes of the images the AUC has DeLong's, and the"
-        " accuracy Wilson's.",
+        "intervals": f"95 %, {describe_intervals(detail) or 'none'}. Of the bootstrap they go from"
+        " the 2.5th to the 97.5th percentile, of the ECE they are the basic interval of its square."
+        " Accuracies of sources have Wilson's. Under changes of the images the AUC has DeLong's,"
+        " and the accuracy Wilson's.",
         "share of deepfakes": f"{share} here. Accuracy, precision, F1, average precision, log"
         " loss, Brier score and ECE change with it; the accuracies of the classes, AUC, EER, TPR"
         " and FPR do not.",

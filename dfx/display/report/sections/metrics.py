@@ -168,7 +168,7 @@ def _interval(side: _Side, name: str, notes: _Footnotes) -> Iterator[Html]:
 
 def _explain(interval: Interval, notes: _Footnotes) -> Iterator[Html]:
     if interval.method == "wilson":
-        yield notes.mark("Wilson's interval, since the bootstrap has none here.")
+        yield notes.mark("Wilson's interval, as it is a share of images.")
     elif interval.method == "basic of the square":
         yield notes.mark("The basic interval of its square, since resampling by itself raises it.")
     elif interval.method == "delong":

@@ -6,13 +6,8 @@ from collections.abc import Iterator
 
 from dfx.display.figures import format_count, format_metric, format_time
 from dfx.display.report.markup import Html, element, escape, join, paragraph
-from dfx.display.report.words import (
-    counted,
-    describe_threshold,
-    format_range,
-    format_threshold,
-    name_set,
-)
+from dfx.display.report.words import describe_threshold, format_range, format_threshold, name_set
+from dfx.messages import counted
 from dfx.records import Evaluation
 from dfx.records.evaluation import Reading, find_alike
 from dfx.records.report import EvaluationReport

@@ -7,7 +7,8 @@ from typing import Any
 
 from dfx.display.figures import format_count, format_duration, format_time
 from dfx.display.report.markup import Html, element, facts, join, section
-from dfx.display.report.words import counted, format_threshold
+from dfx.display.report.words import format_threshold
+from dfx.messages import counted
 from dfx.records import Split
 from dfx.records.report import EvaluationReport
 
