@@ -16,6 +16,7 @@ from dfx.records.boards import SetScores, SetStanding, TrainedRun
 from dfx.records.evaluation import DETAIL_VERSION, METRIC_NAMES, ConditionResult
 from dfx.records.robustness_board import Suite
 from dfx.tracking.engine import reading
+from dfx.tracking.escapes import unescape
 from dfx.tracking.tables import EvaluationRow, ExperimentRow, RunRow, TestUseRow
 
 _FLAT = {
@@ -180,7 +181,7 @@ def _to_scores(row: RowMapping) -> SetScores:
         split=row["split"],
         dataset=row["dataset"],
         dataset_digest=row["dataset_digest"],
-        root=row["root"] if is_known else None,
+        root=unescape(row["root"]) if is_known else None,
         threshold=row["threshold"],
         confusion=Confusion(tn=row["tn"], fp=row["fp"], fn=row["fn"], tp=row["tp"]),
         values={**values, **{name: row[name] for name in _FLAT}},

@@ -179,6 +179,24 @@ def test_scores_are_read_as_they_were_recorded(store: RunStore) -> None:
     assert store.evaluations.read_scores(set()) == {}
 
 
+def test_names_that_are_no_utf8_do_not_harm_what_is_read(store: RunStore) -> None:
+    """Boards look into the detail, whose names come back as they were, escapes in them too."""
+    run, attempt = begin_run(store)
+    record_epoch(store, attempt, 1)
+    names = ("bad\udcff.png", "\\udcff", "\\\udcff\\\\udcff", "C:\\up")
+    detail = make_detail(robustness=make_suite())
+    data = replace(detail.data, root="/data/\udcff", skipped=tuple((n, f"no {n}") for n in names))
+    values = {**detail.headline.values, "\udcff": None}
+    detail = replace(detail, data=data, headline=replace(detail.headline, values=values))
+    store.record_evaluation(run.id, make_scored(detail=detail))
+    (standing,) = store.evaluations.list_standings("eer")
+
+    assert standing.score == 0.125
+    assert store.evaluations.read_scores({standing.id})[standing.id].root == "/data/\udcff"
+    assert list(store.evaluations.read_suites()) == [standing.id]
+    assert store.get_detail(run.id).evaluations[-1].detail == detail
+
+
 def test_many_are_read_as_few(sqlite_store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     run, attempt = begin_run(sqlite_store)
     record_epoch(sqlite_store, attempt, 1)
