@@ -142,11 +142,18 @@ def _read_suites(session: Session) -> dict[int, Suite]:
             select(
                 EvaluationRow.id,
                 version.label("suite"),
+                detail[("robustness", "threshold")].as_float().label("threshold"),
+                detail[("robustness", "temperature")].as_float().label("temperature"),
                 detail[("robustness", "results")].label("results"),
             ).where(version.is_not(None), detail["version"].as_integer() == DETAIL_VERSION)
         )
     )
-    return {row.id: Suite(row.suite, tuple(map(_to_condition, row.results))) for row in rows}
+    return {
+        row.id: Suite(
+            row.suite, row.threshold, row.temperature, tuple(map(_to_condition, row.results))
+        )
+        for row in rows
+    }
 
 
 def _list_trained(session: Session) -> list[TrainedRun]:
@@ -192,7 +199,7 @@ def _to_scores(row: RowMapping) -> SetScores:
         },
         accuracy_at_half=_find_accuracy(row["others"] if is_known else []),
         is_own=row["is_own"] if is_known else None,
-        is_in_sample=is_known and row["is_in_sample"],
+        is_in_sample=is_known and (row["is_in_sample"] or _has_in_sample(row["others"])),
         seen=row["seen"] if is_known else None,
         test_uses=row["uses"] or 0,
         predictions=row["predictions"],
@@ -205,6 +212,11 @@ def _find_accuracy(readings: list[dict[str, Any]]) -> float | None:
     """Of the reading at threshold 0.5, which there is beside a headline at another."""
     found = (each["values"]["accuracy"] for each in readings if each["kind"] == "half")
     return next(found, None)
+
+
+def _has_in_sample(readings: list[dict[str, Any]]) -> bool:
+    """On the images that it was fitted on, the shipped reading stands beside the headline."""
+    return any(each["is_in_sample"] for each in readings if each["kind"] == "shipped")
 
 
 def _to_condition(stored: dict[str, Any]) -> ConditionResult:
