@@ -155,6 +155,8 @@ class MatrixTable:
         cells = [cell for row in matrix.rows for cell in row.cells if cell is not None]
         used = {mark for cell in cells for mark in _marks(cell)}
         said += explain_marks(used)
+        if any(row.worst for row in matrix.rows):
+            said.append(f"{WORST.capitalize()} is of the cells without a mark.")
         if any(row.worst and row.worst.change is not None for row in matrix.rows):
             said.append(
                 "Beside the worst: the change from its own test images, or own val without those."
