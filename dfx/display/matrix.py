@@ -17,7 +17,9 @@ from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_digest
 from dfx.display.scored_sets import (
     evaluate_command,
+    explain_marks,
     format_interval,
+    mark_optimistic,
     set_title,
     unscored_lines,
 )
@@ -32,12 +34,6 @@ WORST = "worst elsewhere"
 
 _AT_THRESHOLD = METRIC_NAMES[: METRIC_NAMES.index("auc")]
 """Metrics of verdicts, which a threshold makes; the others look at probabilities."""
-
-_MARKS = {
-    "°": "the run's own data",
-    "*": "chosen or fitted on these very images, hence optimistic",
-    "!": "trained or validated on some of these images, hence optimistic",
-}
 
 
 def matrix_table(matrix: Matrix, *, home: Path | None = None) -> RenderableType:
@@ -158,7 +154,9 @@ class MatrixTable:
         said = [intro]
         cells = [cell for row in matrix.rows for cell in row.cells if cell is not None]
         used = {mark for cell in cells for mark in _marks(cell)}
-        said += [f"{mark} {words}." for mark, words in _MARKS.items() if mark in used]
+        said += explain_marks(used)
+        if any(row.worst for row in matrix.rows):
+            said.append(f"{WORST.capitalize()} is of the cells without a mark.")
         if any(row.worst and row.worst.change is not None for row in matrix.rows):
             said.append(
                 "Beside the worst: the change from its own test images, or own val without those."
@@ -172,8 +170,7 @@ class MatrixTable:
 
 def _marks(cell: MatrixCell) -> str:
     own = "°" if cell.is_own else ""
-    # What was seen of images that a run was chosen on is all of them, and said already.
-    return own + ("*" if cell.is_optimistic else "!" if cell.seen else "")
+    return own + mark_optimistic(is_fitted=cell.is_optimistic, seen=cell.seen)
 
 
 def _describe_worst(worst: Elsewhere | None) -> str:

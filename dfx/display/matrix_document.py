@@ -55,9 +55,10 @@ def matrix_document(matrix: Matrix) -> dict[str, Any]:
     the run's best epoch was chosen on, `scores` of the sets that it was scored on: these keys, and
     `value`, `low`, `high`, `threshold`, `is_own`, `is_optimistic`, `seen`, `accuracy_at_half` (if
     the threshold is another), `created_at`, `folder`.
-    `worst` is the worst value on data that are not its own, with the set, and its `change` from its
-    own test images (from its own validation images where it was not scored on those); null where
-    there is none. Where no run was scored, `{"runs": []}` is all there is.
+    `worst` is the worst value on data that are not its own, and of which it has seen nothing, with
+    the set, and its `change` from its own test images, the most of them that it was scored on (from
+    its own validation images where it was not scored on those); null where there is none. Where no
+    run was scored, `{"runs": []}` is all there is.
     """
     if not matrix.rows:
         return {"runs": []}

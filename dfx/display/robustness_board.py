@@ -13,11 +13,17 @@ from rich.text import Text
 
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_score
-from dfx.display.scored_sets import evaluate_command, set_title, unscored_lines
+from dfx.display.scored_sets import (
+    evaluate_command,
+    explain_marks,
+    mark_optimistic,
+    set_title,
+    unscored_lines,
+)
 from dfx.display.table import Column, FoldingTable
 from dfx.records.evaluation import METRIC_HEADINGS, ConditionResult
 from dfx.records.leaderboard import Metric
-from dfx.records.robustness_board import RobustBoard, RobustSet
+from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
 _OPTION = "--robustness"
 
@@ -81,7 +87,7 @@ class RobustnessTable:
         rows = [
             [
                 "" if run.rank is None else str(run.rank),
-                run.summary.run,
+                f"{run.summary.run}{_mark(run)}",
                 self._value(run.clean),
                 *(self._value(run.lowest[family]) for family in families),
                 ABSENT if run.worst is None else run.worst.title,
@@ -110,6 +116,10 @@ class RobustnessTable:
             )
 
 
+def _mark(run: RobustRun) -> str:
+    return mark_optimistic(is_fitted=run.scores.is_in_sample, seen=run.scores.seen)
+
+
 def _meaning(board: RobustBoard) -> str:
     text = (
         f"The lowest {METRIC_HEADINGS[board.metric.name]} under any level of each kind of change;"
@@ -117,6 +127,8 @@ def _meaning(board: RobustBoard) -> str:
     )
     if board.metric.name == "accuracy":
         text += " It is at the shipped threshold."
+    marks = {_mark(run) for each in board.sets for run in each.runs}
+    text = " ".join((text, *explain_marks(marks)))
     if any(each.split == "test" for each in board.sets):
         text += " Choosing a run by test images makes them validation images."
     return text

@@ -11,6 +11,7 @@ from dfx.records.leaderboard import Metric
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
 _SET = ("split", "dataset", "dataset_digest", "version")
+_JUDGED = ("threshold", "temperature", "is_in_sample", "seen")
 _CONDITION = (
     *("name", "family", "level", "title", "accuracy", "accuracy_low", "accuracy_high"),
     *("tpr", "fpr", "auc", "auc_low", "auc_high", "tn", "fp", "fn", "tp", "failed"),
@@ -19,7 +20,7 @@ _CONDITION = (
 
 def robustness_board_columns(_board: RobustBoard) -> list[str]:
     """The columns of CSV and Markdown."""
-    return ["rank", *RUN_COLUMNS, *_SET, "threshold", *_CONDITION]
+    return ["rank", *RUN_COLUMNS, *_SET, *_JUDGED, *_CONDITION]
 
 
 def robustness_board_rows(board: RobustBoard) -> list[dict[str, Any]]:
@@ -29,7 +30,7 @@ def robustness_board_rows(board: RobustBoard) -> list[dict[str, Any]]:
             "rank": run.rank,
             **describe_run(run.summary),
             **_describe_set(each),
-            "threshold": run.scores.threshold,
+            **_describe_judgement(run),
             **_describe(result),
         }
         for each in board.sets
@@ -41,10 +42,12 @@ def robustness_board_rows(board: RobustBoard) -> list[dict[str, Any]]:
 def robustness_board_document(board: RobustBoard) -> dict[str, Any]:
     """`{"metric", "runs": [{rank, run, …, clean, lowest, worst, conditions}], "sets", "others"}`.
 
-    `version` is that of the suite. `clean` and `worst` are conditions, each with its name, family,
-    level, title and all that was found under it; `lowest` has the name, level and value of the
-    worst condition of each family; `conditions` has all. Where no run was tested, `{"runs": []}` is
-    all there is.
+    `version` is that of the suite; `threshold` and `temperature` are those that every condition was
+    judged by, `is_in_sample` says whether they were fitted on these very images, and `seen` how
+    many of these the run has trained or validated on. `clean` and `worst` are conditions, each with
+    its name, family, level, title and all that was found under it; `lowest` has the name, level and
+    value of the worst condition of each family; `conditions` has all. Where no run was tested,
+    `{"runs": []}` is all there is.
     """
     if not board.sets:
         return {"runs": []}
@@ -69,7 +72,7 @@ def _line(run: RobustRun, shown: RobustSet, metric: Metric) -> dict[str, Any]:
         "rank": run.rank,
         **describe_run(run.summary),
         **_describe_set(shown),
-        "threshold": run.scores.threshold,
+        **_describe_judgement(run),
         "clean": run.clean and _describe(run.clean),
         "lowest": {
             family: result
@@ -89,6 +92,11 @@ def _line(run: RobustRun, shown: RobustSet, metric: Metric) -> dict[str, Any]:
 
 def _describe_set(shown: RobustSet) -> dict[str, Any]:
     return {name: getattr(shown, name) for name in _SET}
+
+
+def _describe_judgement(run: RobustRun) -> dict[str, Any]:
+    values = (run.threshold, run.temperature, run.scores.is_in_sample, run.scores.seen)
+    return dict(zip(_JUDGED, values, strict=True))
 
 
 def _describe(result: ConditionResult) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -15,6 +15,30 @@ from dfx.records import Split
 
 NAMED = 5
 """Runs that are named in a line; of more, their number is told."""
+
+
+MARKS = {
+    "°": "the run's own data",
+    "*": "chosen or fitted on these very images, hence optimistic",
+    "!": "trained or validated on some of these images, hence optimistic",
+}
+"""What stands after a value, and why."""
+
+
+def mark_optimistic(*, is_fitted: bool, seen: int | None) -> str:
+    """One of `MARKS` or nothing.
+
+    Args:
+        is_fitted: Whether something of the run was chosen or fitted on these images.
+        seen: Images of the set that the run has trained or validated on; None where not known.
+    """
+    # What was seen of images that a run was chosen on is all of them, and said already.
+    return "*" if is_fitted else "!" if seen else ""
+
+
+def explain_marks(used: Collection[str]) -> list[str]:
+    """A sentence for each of the marks that stand somewhere."""
+    return [f"{mark} {words}." for mark, words in MARKS.items() if mark in used]
 
 
 def set_title(

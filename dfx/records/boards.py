@@ -89,7 +89,8 @@ class SetScores:
         intervals: Ends of the 95 % interval of those that have one.
         accuracy_at_half: At threshold 0.5, where the threshold is another; else None.
         is_own: Whether it is the data the run was trained on; None where that is not known.
-        is_in_sample: Whether threshold and temperature were fitted on these very images.
+        is_in_sample: Whether the shipped threshold and temperature were fitted on these very
+            images, whichever the headline uses.
         seen: Images of the set that the run has trained or validated on; None where not known.
         test_uses: How often the run has used a test split, whichever.
         predictions: Path of the per-image predictions, relative to the home.

@@ -49,12 +49,12 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The worst a run does on data that are not its own.
+    """The worst a run does on data that are not its own, and of which it has seen nothing.
 
     Attributes:
         column: Place of the set among the matrix's columns.
-        change: Value less that on its own test images, or on its validation images where it was
-            not scored on those; None where neither is known.
+        change: Value less that on its own test images, the most of them that it was scored on, or
+            on its validation images where it was not scored on those; None where neither is known.
     """
 
     column: int
@@ -69,7 +69,7 @@ class MatrixRow:
     Attributes:
         own: On the validation images that its best epoch was chosen on.
         cells: For each of the matrix's columns; None where it was not scored.
-        worst: None where it was not scored on other data than its own.
+        worst: None where it was not scored on data that are new to it.
     """
 
     summary: RunSummary

@@ -20,10 +20,14 @@ class Suite(NamedTuple):
 
     Attributes:
         version: Of the suite; results of different versions are not compared.
+        threshold: By which every condition was judged: the shipped one.
+        temperature: What the logits were divided by: the shipped one.
         results: In the order of the suite.
     """
 
     version: int
+    threshold: float
+    temperature: float
     results: tuple[ConditionResult, ...]
 
 
@@ -33,7 +37,9 @@ class RobustRun:
 
     Attributes:
         rank: By the metric under the worst condition; None where it is undefined under all.
-        scores: The evaluation.
+        scores: The evaluation, whose headline may be at another threshold.
+        threshold: By which every condition was judged.
+        temperature: Likewise.
         results: Under every condition, in the order of the suite.
         clean: The images as they are; None where the suite has no such condition.
         lowest: By family, the condition with the lowest value; None where none is defined.
@@ -43,6 +49,8 @@ class RobustRun:
     rank: int | None
     summary: RunSummary
     scores: SetScores
+    threshold: float
+    temperature: float
     results: tuple[ConditionResult, ...]
     clean: ConditionResult | None
     lowest: Mapping[str, ConditionResult | None]

@@ -159,7 +159,9 @@ def _find_worst(
     elsewhere = [
         (cell.value, place)
         for place, cell in enumerate(cells)
-        if cell is not None and not cell.is_own and cell.value is not None
+        if cell is not None
+        and cell.value is not None
+        and not (cell.is_own or cell.is_optimistic or cell.seen)
     ]
     if not elsewhere:
         return None
@@ -169,8 +171,13 @@ def _find_worst(
         for cell, column in zip(cells, columns, strict=True)
         if cell is not None and cell.is_own and column.split == "test" and cell.value is not None
     ]
-    at_home = tested[-1].value if tested else own.value
+    # A limit makes sets of their own; that of the most images says the most.
+    at_home = max(tested, key=_count_images, default=own).value
     return Elsewhere(place, value, None if at_home is None else value - at_home)
+
+
+def _count_images(cell: MatrixCell) -> int:
+    return 0 if cell.scores is None else sum(cell.scores.classes)
 
 
 def _is_own_validation(scores: SetScores, run: RunSummary) -> bool:

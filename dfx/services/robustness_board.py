@@ -146,6 +146,8 @@ def _build_run(
         rank=rank,
         summary=known.summaries[line.standing.run_id],
         scores=scores[line.standing.id],
+        threshold=line.suite.threshold,
+        temperature=line.suite.temperature,
         results=results,
         clean=_find_clean(results),
         lowest={

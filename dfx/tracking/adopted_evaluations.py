@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from dfx.records import Evaluation
 from dfx.records.condition import FoundRun
-from dfx.records.evaluation import TestUse, dump_detail
+from dfx.records.evaluation import TestUse
 from dfx.tracking import changes, mapping
 from dfx.tracking.tables import AttemptRow, EpochRow, EvaluationRow, RunRow, TestUseRow
 
@@ -69,7 +69,7 @@ def _complete(row: EvaluationRow, evaluation: Evaluation) -> bool:
         row.folder, row.predictions = evaluation.folder, evaluation.predictions
         is_changed = True
     if row.detail is None and evaluation.detail is not None:
-        row.detail = dump_detail(evaluation.detail)
+        row.detail = mapping.detail_column(evaluation.detail)
         is_changed = True
     return is_changed
 

@@ -16,6 +16,7 @@ from dfx.records.boards import SetScores, SetStanding, TrainedRun
 from dfx.records.evaluation import DETAIL_VERSION, METRIC_NAMES, ConditionResult
 from dfx.records.robustness_board import Suite
 from dfx.tracking.engine import reading
+from dfx.tracking.escapes import unescape
 from dfx.tracking.tables import EvaluationRow, ExperimentRow, RunRow, TestUseRow
 
 _FLAT = {
@@ -141,11 +142,18 @@ def _read_suites(session: Session) -> dict[int, Suite]:
             select(
                 EvaluationRow.id,
                 version.label("suite"),
+                detail[("robustness", "threshold")].as_float().label("threshold"),
+                detail[("robustness", "temperature")].as_float().label("temperature"),
                 detail[("robustness", "results")].label("results"),
             ).where(version.is_not(None), detail["version"].as_integer() == DETAIL_VERSION)
         )
     )
-    return {row.id: Suite(row.suite, tuple(map(_to_condition, row.results))) for row in rows}
+    return {
+        row.id: Suite(
+            row.suite, row.threshold, row.temperature, tuple(map(_to_condition, row.results))
+        )
+        for row in rows
+    }
 
 
 def _list_trained(session: Session) -> list[TrainedRun]:
@@ -180,7 +188,7 @@ def _to_scores(row: RowMapping) -> SetScores:
         split=row["split"],
         dataset=row["dataset"],
         dataset_digest=row["dataset_digest"],
-        root=row["root"] if is_known else None,
+        root=unescape(row["root"]) if is_known else None,
         threshold=row["threshold"],
         confusion=Confusion(tn=row["tn"], fp=row["fp"], fn=row["fn"], tp=row["tp"]),
         values={**values, **{name: row[name] for name in _FLAT}},
@@ -191,7 +199,7 @@ def _to_scores(row: RowMapping) -> SetScores:
         },
         accuracy_at_half=_find_accuracy(row["others"] if is_known else []),
         is_own=row["is_own"] if is_known else None,
-        is_in_sample=is_known and row["is_in_sample"],
+        is_in_sample=is_known and (row["is_in_sample"] or _has_in_sample(row["others"])),
         seen=row["seen"] if is_known else None,
         test_uses=row["uses"] or 0,
         predictions=row["predictions"],
@@ -204,6 +212,11 @@ def _find_accuracy(readings: list[dict[str, Any]]) -> float | None:
     """Of the reading at threshold 0.5, which there is beside a headline at another."""
     found = (each["values"]["accuracy"] for each in readings if each["kind"] == "half")
     return next(found, None)
+
+
+def _has_in_sample(readings: list[dict[str, Any]]) -> bool:
+    """On the images that it was fitted on, the shipped reading stands beside the headline."""
+    return any(each["is_in_sample"] for each in readings if each["kind"] == "shipped")
 
 
 def _to_condition(stored: dict[str, Any]) -> ConditionResult:

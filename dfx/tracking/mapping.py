@@ -28,7 +28,8 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
-from dfx.records.evaluation import TestUse, dump_detail, load_detail
+from dfx.records.evaluation import EvaluationDetail, TestUse, dump_detail, load_detail
+from dfx.tracking.escapes import escape_all, unescape_all
 from dfx.tracking.tables import (
     AttemptRow,
     CheckpointRow,
@@ -213,7 +214,7 @@ def to_evaluation(row: EvaluationRow) -> Evaluation:
         dataset=row.dataset,
         folder=row.folder,
         test_use=row.test_use,
-        detail=None if row.detail is None else load_detail(row.detail),
+        detail=None if row.detail is None else load_detail(unescape_all(row.detail)),
     )
 
 
@@ -256,9 +257,15 @@ def evaluation_columns(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.dataset is not None:
         columns["dataset"] = to_text(evaluation.dataset)
     if evaluation.detail is not None:
-        columns["detail"] = detail = dump_detail(evaluation.detail)
+        columns["detail"] = detail = detail_column(evaluation.detail)
         _require_finite(detail, f"the detail of the {evaluation.split} evaluation")
     return columns
+
+
+def detail_column(detail: EvaluationDetail) -> dict[str, Any]:
+    """The detail of an evaluation as its column, with names that every database can read."""
+    column: dict[str, Any] = escape_all(dump_detail(detail))
+    return column
 
 
 def to_text(name: str) -> str:

@@ -26,6 +26,7 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
+from dfx.records.boards import HeldOutBoard
 from dfx.records.leaderboard import (
     ACCURACY,
     Leaderboard,
@@ -33,6 +34,10 @@ from dfx.records.leaderboard import (
     PairedTest,
     RankedRun,
 )
+from dfx.records.matrix import Matrix
+from dfx.records.robustness_board import RobustBoard
+
+from .board_samples import make_held_out, make_matrix, make_robust
 
 GOLDENS = Path(__file__).parent / "goldens"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -304,3 +309,21 @@ def empty_detail(detail: RunDetail) -> RunDetail:
         status=Status.RUNNING,
     )
     return RunDetail(run=run, epochs=(), attempts=(), checkpoints=(), evaluations=())
+
+
+@pytest.fixture
+def held_out(leaderboard: Leaderboard) -> HeldOutBoard:
+    """Two test sets, one with a run that has seen some of it."""
+    return make_held_out(leaderboard)
+
+
+@pytest.fixture
+def matrix(leaderboard: Leaderboard) -> Matrix:
+    """Three runs on four sets."""
+    return make_matrix(leaderboard)
+
+
+@pytest.fixture
+def robust(leaderboard: Leaderboard) -> RobustBoard:
+    """Two runs under all families of changes."""
+    return make_robust(leaderboard)

@@ -47,6 +47,7 @@ def evaluate(
     digest: str = "sha256:test",
     threshold: float = 0.5,
     is_own: bool = True,
+    is_in_sample: bool = False,
     seen: int = 0,
     suite: Mapping[str, float | None] | None = None,
     version: int = 1,
@@ -56,10 +57,13 @@ def evaluate(
     """Records the evaluation that p_deepfake of real images and of deepfakes comes to.
 
     Args:
+        is_in_sample: Whether the shipped threshold and temperature were fitted on these images; the
+            headline is at 0.5 then.
         suite: AUC by name of a condition, as in `SUITE`.
         version: Of the suite.
         values: Metrics that shall be other than they come to.
     """
+    shipped, threshold = threshold, 0.5 if is_in_sample else threshold
     number = len(list((store.home / run.directory / "evaluations").glob("*"))) + 1
     assert run.best_epoch is not None
     folder = f"{run.directory}/evaluations/{number:04d}-{split}-e{run.best_epoch:04d}"
@@ -84,6 +88,13 @@ def evaluate(
         intervals={**dict.fromkeys(METRIC_NAMES), **_intervals(measured)},
         interval_reasons={},
     )
+    others: tuple[Reading, ...] = ()
+    if is_in_sample:
+        fitted = _measure(scores, shipped)
+        others = (replace(reading, threshold=shipped, is_in_sample=True, values=fitted),)
+        reading = replace(reading, kind="uncalibrated", temperature=1.0)
+    elif threshold != 0.5:
+        others = (replace(reading, kind="half", threshold=0.5, values=at_half),)
     detail = EvaluationDetail(
         architecture="test_efficientnet",
         image_size_px=40,
@@ -104,11 +115,9 @@ def evaluate(
         ),
         overlap=Overlap(train=seen, val=0, either=seen),
         headline=reading,
-        others=()
-        if threshold == 0.5
-        else (replace(reading, kind="half", threshold=0.5, values=at_half),),
+        others=others,
         groups=(),
-        robustness=None if suite is None else make_robustness(suite, version=version),
+        robustness=None if suite is None else make_robustness(suite, version, shipped),
         resamples=2000,
         seed=0,
         seconds=1.5,
@@ -135,7 +144,9 @@ def evaluate(
 _FLAT = ("accuracy", "precision", "recall", "f1", "auc", "average_precision", "loss")
 
 
-def make_robustness(suite: Mapping[str, float | None], *, version: int = 1) -> Robustness:
+def make_robustness(
+    suite: Mapping[str, float | None], version: int = 1, threshold: float = 0.5
+) -> Robustness:
     """Results under some conditions, from the AUC under each."""
     results = tuple(
         ConditionResult(
@@ -156,7 +167,7 @@ def make_robustness(suite: Mapping[str, float | None], *, version: int = 1) -> R
         for name, auc in suite.items()
     )
     check = FormatCheck({"real": {"JPEG": 50}, "deepfake": {"PNG": 50}}, None, None)
-    return Robustness(version, {"Pillow": "11.0"}, 0.5, 1.2, results, check)
+    return Robustness(version, {"Pillow": "11.0"}, threshold, 1.2, results, check)
 
 
 def draw_scores(

@@ -121,6 +121,30 @@ def test_worst_elsewhere_is_told_with_its_change_from_the_runs_own_images(
     assert by_loss.change is not None and by_loss.change > 0
 
 
+def test_worst_elsewhere_is_of_sets_that_are_new_to_the_run(store: RunStore) -> None:
+    """Of what it was fitted on or has seen, its value says nothing of other data."""
+    run = add_run(store)
+    for number, known in enumerate(({"is_in_sample": True}, {"seen": 1}, {})):
+        elsewhere = {"dataset": f"s{number}", "digest": f"sha256:{number}", "is_own": False}
+        evaluate(store, run, draw_scores(1, skill=number / 2), **elsewhere, **known)  # type: ignore[arg-type]
+    (row,) = build(store).rows
+
+    assert row.cells[0] is not None and row.cells[0].is_optimistic
+    assert row.worst is not None and row.worst.column == 2
+
+
+def test_change_is_from_the_most_of_the_own_test_images(store: RunStore) -> None:
+    """A limit makes a smaller set of the same data, and it may come later."""
+    run = add_run(store)
+    whole = evaluate(store, run, draw_scores(1, images=40))
+    evaluate(store, run, draw_scores(2, skill=0.1, images=10), digest="sha256:limited")
+    evaluate(store, run, draw_scores(3), **OTHER)
+    (row,) = build(store).rows
+
+    assert row.worst is not None and row.worst.change is not None
+    assert row.worst.change == pytest.approx(row.worst.value - whole.accuracy)
+
+
 def test_what_a_run_has_seen_of_a_set_is_told(store: RunStore) -> None:
     evaluate(store, add_run(store), draw_scores(1), seen=12, **OTHER)
     ((cell,),) = (row.cells for row in build(store).rows)

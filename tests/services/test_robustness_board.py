@@ -91,6 +91,16 @@ def test_a_later_evaluation_without_the_suite_hides_nothing(store: RunStore) -> 
     assert line.worst is not None and (line.worst.name, line.worst.auc) == ("blur-2", 0.4)
 
 
+def test_conditions_are_told_at_the_threshold_that_judged_them(store: RunStore) -> None:
+    """The shipped one, also where the headline is at 0.5 as it was fitted on these images."""
+    own = {"split": "val", "digest": "sha256:val", "threshold": 0.3, "is_in_sample": True}
+    scored = evaluate(store, add_run(store), SCORES, suite=FULL, **own)  # type: ignore[arg-type]
+    ((line,),) = (each.runs for each in compare(store).sets)
+
+    assert scored.threshold == 0.5
+    assert (line.threshold, line.temperature, line.scores.is_in_sample) == (0.3, 1.2, True)
+
+
 def test_where_nothing_is_defined_there_is_no_rank(store: RunStore) -> None:
     """As on images of one class, which have an accuracy nevertheless."""
     evaluate(store, add_run(store), SCORES, suite=dict.fromkeys(SUITE))

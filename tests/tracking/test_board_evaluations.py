@@ -22,6 +22,7 @@ from dfx.records.evaluation import (
     Robustness,
     ScoredData,
 )
+from dfx.records.robustness_board import Suite
 from dfx.tracking.store import RunStore
 
 CLEAN = ConditionResult(
@@ -179,6 +180,24 @@ def test_scores_are_read_as_they_were_recorded(store: RunStore) -> None:
     assert store.evaluations.read_scores(set()) == {}
 
 
+def test_names_that_are_no_utf8_do_not_harm_what_is_read(store: RunStore) -> None:
+    """Boards look into the detail, whose names come back as they were, escapes in them too."""
+    run, attempt = begin_run(store)
+    record_epoch(store, attempt, 1)
+    names = ("bad\udcff.png", "\\udcff", "\\\udcff\\\\udcff", "C:\\up")
+    detail = make_detail(robustness=make_suite())
+    data = replace(detail.data, root="/data/\udcff", skipped=tuple((n, f"no {n}") for n in names))
+    values = {**detail.headline.values, "\udcff": None}
+    detail = replace(detail, data=data, headline=replace(detail.headline, values=values))
+    store.record_evaluation(run.id, make_scored(detail=detail))
+    (standing,) = store.evaluations.list_standings("eer")
+
+    assert standing.score == 0.125
+    assert store.evaluations.read_scores({standing.id})[standing.id].root == "/data/\udcff"
+    assert list(store.evaluations.read_suites()) == [standing.id]
+    assert store.get_detail(run.id).evaluations[-1].detail == detail
+
+
 def test_many_are_read_as_few(sqlite_store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     run, attempt = begin_run(sqlite_store)
     record_epoch(sqlite_store, attempt, 1)
@@ -192,6 +211,20 @@ def test_many_are_read_as_few(sqlite_store: RunStore, monkeypatch: pytest.Monkey
     assert list(few) == ids[1:]
 
 
+def test_what_was_fitted_on_a_set_is_told_of_it_whatever_its_headline(store: RunStore) -> None:
+    """There the headline is at 0.5 and was fitted on nothing; the shipped reading is beside."""
+    run, attempt = begin_run(store)
+    record_epoch(store, attempt, 1)
+    detail = make_detail()
+    plain = replace(detail.headline, kind="uncalibrated", threshold=0.5, temperature=1.0)
+    shipped = replace(detail.headline, is_in_sample=True)
+    detail = replace(detail, headline=plain, others=(shipped,))
+    store.record_evaluation(run.id, make_scored(detail=detail))
+    (standing,) = store.evaluations.list_standings("accuracy")
+
+    assert store.evaluations.read_scores({standing.id})[standing.id].is_in_sample
+
+
 def test_suites_are_those_of_evaluations_that_tried_one(store: RunStore) -> None:
     run, attempt = begin_run(store)
     record_epoch(store, attempt, 1)
@@ -200,7 +233,7 @@ def test_suites_are_those_of_evaluations_that_tried_one(store: RunStore) -> None
     store.record_evaluation(run.id, make_scored(detail=None))
     tried = store.evaluations.list_standings("accuracy")[1].id
 
-    assert store.evaluations.read_suites() == {tried: (2, (CLEAN, JPEG))}
+    assert store.evaluations.read_suites() == {tried: Suite(2, 0.43, 1.2, (CLEAN, JPEG))}
 
 
 def test_details_of_another_version_are_not_guessed_at(sqlite_store: RunStore) -> None:
