@@ -98,6 +98,7 @@ def _metrics(reading: Reading) -> dict[str, float | None]:
 def _nested(detail: EvaluationDetail) -> dict[str, Any]:
     return {
         "undefined": dict(detail.headline.reasons),
+        "formats": {name: dict(counts) for name, counts in detail.data.formats.items()},
         "skipped_images": [
             {"path": name, "reason": reason} for name, reason in detail.data.skipped
         ],

@@ -10,6 +10,7 @@ from rich.text import Text
 from dfx.display.confusion import confusion_table
 from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_digest, format_metric, format_score
+from dfx.display.format_check import describe_formats
 from dfx.display.intervals import (
     FEW_REAL,
     describe_intervals,
@@ -176,6 +177,8 @@ def _warnings(report: EvaluationReport) -> Iterator[Text]:
             f"{counted(data.contradictory, 'image')} are both real and deepfake: whatever the"
             " verdict, one is wrong."
         )
+    if told := describe_formats(data.formats):
+        yield _note(told)
     if overlap.unknown:
         yield _note(f"Whether the run has seen these images is not known: {overlap.unknown}.")
     if overlap.either == data.images:

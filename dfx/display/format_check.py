@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dfx.display.figures import format_count, format_p
 from dfx.records import CLASS_NAMES
 from dfx.records.evaluation import FormatCheck, Robustness
 from dfx.records.leaderboard import SIGNIFICANT
+
+Formats = Mapping[str, Mapping[str, int]]
+"""Images by class and file format."""
 
 _ALIKE = 0.05
 """How far from a coin's 0.5 the balanced accuracy of the file format alone may be, for the formats
@@ -22,7 +27,7 @@ def describe_format_check(robustness: Robustness) -> str:
     after = min(1.0, max(0.0, clean.auc + check.auc_change))
     test = "DeLong's test sees no variance" if check.p is None else f"DeLong {format_p(check.p)}"
     found += f" AUC from {clean.auc:.4f} to {after:.4f} ({test}):"
-    differ, lead = formats_differ(check), clean.auc - 0.5
+    differ, lead = formats_differ(check.formats), clean.auc - 0.5
     if not shows_change(check):
         meaning = "no difference shown"
         if differ:
@@ -41,17 +46,17 @@ def describe_format_check(robustness: Robustness) -> str:
     return f"{found} {meaning}."
 
 
-def describe_formats(check: FormatCheck) -> str | None:
+def describe_formats(formats: Formats) -> str | None:
     """A warning where the classes come in different file formats, else None."""
-    if not formats_differ(check):
+    if not formats_differ(formats):
         return None
     listed = "; ".join(
         f"{name} {', '.join(f'{format_count(count)} {kind}' for kind, count in counts.items())}"
-        for name, counts in check.formats.items()
+        for name, counts in formats.items()
     )
     return (
         f"The classes come in different file formats: {listed}. The format alone would give a"
-        f" balanced accuracy of {_format_accuracy(check):.2f}."
+        f" balanced accuracy of {_format_accuracy(formats):.2f}."
     )
 
 
@@ -65,14 +70,14 @@ def shows_change(check: FormatCheck) -> bool:
     return check.auc_change != 0 if check.p is None else check.p < SIGNIFICANT
 
 
-def formats_differ(check: FormatCheck) -> bool:
+def formats_differ(formats: Formats) -> bool:
     """Whether file formats alone tell the classes apart to some extent."""
-    return _format_accuracy(check) >= 0.5 + _ALIKE
+    return _format_accuracy(formats) >= 0.5 + _ALIKE
 
 
-def _format_accuracy(check: FormatCheck) -> float:
+def _format_accuracy(formats: Formats) -> float:
     """The best balanced accuracy of a verdict by the file format; 0.5 where a class is missing."""
-    real, deepfake = (check.formats.get(name, {}) for name in CLASS_NAMES)
+    real, deepfake = (formats.get(name, {}) for name in CLASS_NAMES)
     if not real or not deepfake:
         return 0.5
     of_real, of_deepfake = sum(real.values()), sum(deepfake.values())

@@ -170,7 +170,7 @@ def _words(robustness: Robustness) -> Iterator[tuple[str, str]]:
     check = robustness.format_check
     falls = shows_change(check) and (check.auc_change or 0) < 0
     yield describe_format_check(robustness), "yellow" if falls else ""
-    if warning := describe_formats(check):
+    if warning := describe_formats(check.formats):
         yield warning, "yellow"
     yield describe_suite(robustness), "dim"
 

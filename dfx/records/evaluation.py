@@ -7,7 +7,7 @@ numbers come about is in `dfx.evaluation`; curves and pictures are in `dfx.recor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -181,6 +181,7 @@ class ScoredData:
         skipped: Name and reason of each unreadable image.
         repeated: Scored images whose content is that of another one before them.
         contradictory: Contents that are both among the real images and among the deepfakes.
+        formats: Images by class and file format, as in `FormatCheck`.
     """
 
     name: str
@@ -195,6 +196,7 @@ class ScoredData:
     skipped: tuple[tuple[str, str], ...]
     repeated: int = 0
     contradictory: int = 0
+    formats: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def images(self) -> int:

@@ -24,7 +24,7 @@ from dfx.services.best_weights import BestWeights
 from dfx.services.examples import choose_examples
 from dfx.services.readings import SEED, Fitted, read_scores
 from dfx.services.scored_data import ChosenData, find_overlap
-from dfx.services.sources import list_sources
+from dfx.services.sources import count_formats, list_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,7 @@ def _describe(scored: Scored) -> ScoredData:
         skipped=summary.skipped,
         repeated=len(scored.index.sha256) - len(set(scored.index.sha256)),
         contradictory=len(real & deepfake),
+        formats=count_formats(scored.index.images),
     )
 
 

@@ -6,7 +6,6 @@ Scoring is given as a function, so that nothing here knows a network. The change
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
@@ -15,7 +14,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from dfx.data.file_format import find_file_format
 from dfx.data.index import SplitIndex
 from dfx.data.loading import ImageChange
 from dfx.evaluation.delong import auc_variance, compare_aucs
@@ -33,6 +31,7 @@ from dfx.evaluation.robustness import (
 )
 from dfx.records import CLASS_NAMES, Confusion
 from dfx.records.evaluation import ConditionResult, FormatCheck, Robustness
+from dfx.services.sources import count_formats
 
 _CLEAN = Condition("clean", "clean", 0.0, "as they are")
 
@@ -92,10 +91,6 @@ def check_formats(
         saved_anew: Scores of the images saved anew. What is missing in one is left out of both.
         temperature: The shipped one.
     """
-    formats: dict[str, Counter[str]] = {name: Counter() for name in CLASS_NAMES}
-    for position, label in zip(clean.indices.tolist(), clean.labels.tolist(), strict=True):
-        found = find_file_format(index.images[position].path)
-        formats[CLASS_NAMES[label]][found or "unreadable"] += 1
     _, before, after = np.intersect1d(
         clean.indices, saved_anew.indices, assume_unique=True, return_indices=True
     )
@@ -108,8 +103,8 @@ def check_formats(
             clean.p_deepfake(temperature)[before],
         )
         change, p = test.difference, test.p
-    counts = {name: dict(count.most_common()) for name, count in formats.items()}
-    return FormatCheck(formats=counts, auc_change=change, p=p)
+    formats = count_formats([index.images[position] for position in clean.indices])
+    return FormatCheck(formats=formats, auc_change=change, p=p)
 
 
 def _rename(result: ConditionResult, condition: Condition) -> ConditionResult:

@@ -186,7 +186,7 @@ def test_what_saving_anew_means(robustness: Robustness, meaning: str) -> None:
 def test_classes_in_different_formats_are_a_warning(
     formats: Mapping[str, Mapping[str, int]], warning: str | None
 ) -> None:
-    found = describe_formats(FormatCheck(formats, None, None))
+    found = describe_formats(formats)
 
     assert (found is None) == (warning is None)
     if found and warning:

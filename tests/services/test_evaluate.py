@@ -264,3 +264,15 @@ def test_run_that_is_removed_meanwhile_leaves_no_folder(home: Path) -> None:
     with pytest.raises(NotFoundError):
         evaluate(Request("best"), home=home, render=remove, notify=lambda _: None)
     assert not (home / "small" / "1").exists()
+
+
+def test_file_formats_that_tell_the_classes_apart_are_a_warning(score: Score, faces: Path) -> None:
+    """Without the suite too: a detector may have learned nothing else."""
+    for path in list((faces / "test" / "deepfake").rglob("*.png")):
+        Image.open(path).convert("RGB").save(path.with_suffix(".jpg"))
+        path.unlink()
+    document = score(data=faces, split="test")
+
+    assert document["formats"] == {"real": {"PNG": 20}, "deepfake": {"JPEG": 20}}
+    assert "a balanced accuracy of 1.00" in " ".join(document["page"].split())
+    assert "different file formats" not in score()["page"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfx.display.figures import format_count, format_percent
+from dfx.display.format_check import describe_formats
 from dfx.display.intervals import FEW_REAL, describe_narrow
 from dfx.display.report.markup import Html, element, join, path, section
 from dfx.messages import counted, ordinal
@@ -126,6 +127,8 @@ def _of_images(report: EvaluationReport) -> Iterator[Caution]:
             f"{counted(data.contradictory, 'image')} are both among the real images and among the"
             " deepfakes: whatever the verdict, one is wrong."
         )
+    if told := describe_formats(data.formats):
+        yield Caution(told)
     if data.limit is not None:
         words = f"No more than {counted(data.limit, 'image')} of each class"
         yield Caution(f"{words} {'was' if data.limit == 1 else 'were'} taken.", is_warning=False)

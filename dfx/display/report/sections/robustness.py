@@ -42,7 +42,7 @@ def _describe_formats(check: FormatCheck) -> str:
         words = ", ".join(f"{format_count(n)} {kind}" for kind, n in sorted(formats.items()))
         mixes.append(f"{name} {words or 'none'}")
     listed = f"Files by class: {'; '.join(mixes)}." if mixes else "File formats are not known."
-    return describe_formats(check) or listed
+    return describe_formats(check.formats) or listed
 
 
 def _tabulate(robustness: Robustness) -> Html:
