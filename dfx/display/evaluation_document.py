@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from dfx.display.robustness import robustness_rows
 from dfx.records import Evaluation
-from dfx.records.evaluation import METRIC_NAMES, EvaluationDetail, Reading
+from dfx.records.evaluation import METRIC_NAMES, EvaluationDetail, Reading, Robustness
 
 
 def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:
@@ -104,7 +105,18 @@ def _nested(detail: EvaluationDetail) -> dict[str, Any]:
         ],
         "readings": [_reading(reading) for reading in (detail.headline, *detail.others)],
         "sources": [asdict(group) for group in detail.groups],
-        "robustness": None if detail.robustness is None else asdict(detail.robustness),
+        "robustness": None if detail.robustness is None else _robustness(detail.robustness),
+    }
+
+
+def _robustness(robustness: Robustness) -> dict[str, Any]:
+    return {
+        "version": robustness.version,
+        "libraries": dict(robustness.libraries),
+        "threshold": robustness.threshold,
+        "temperature": robustness.temperature,
+        "conditions": robustness_rows(robustness),
+        "format_check": asdict(robustness.format_check),
     }
 
 

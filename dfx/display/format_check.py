@@ -19,15 +19,18 @@ of the classes to count as alike."""
 
 def describe_format_check(robustness: Robustness) -> str:
     """What saving both classes anew in one format has shown, in a sentence."""
-    check, clean = robustness.format_check, robustness.clean
-    again = next((r.title for r in robustness.results if r.family == "resaved"), "re-saved")
-    found = f"{again[0].upper()}{again[1:]}, both classes:"
-    if check.auc_change is None or clean.auc is None:
+    check = robustness.format_check
+    again = next((r for r in robustness.results if r.family == "resaved"), None)
+    # The change is of the images that could be saved anew, so what it is added to is theirs too.
+    before = robustness.clean_auc(again or robustness.clean)
+    title = again.title if again else "re-saved"
+    found = f"{title[0].upper()}{title[1:]}, both classes:"
+    if check.auc_change is None or before is None:
         return f"{found} no AUC, since a class is missing."
-    after = min(1.0, max(0.0, clean.auc + check.auc_change))
+    after = min(1.0, max(0.0, before + check.auc_change))
     test = "DeLong's test sees no variance" if check.p is None else f"DeLong {format_p(check.p)}"
-    found += f" AUC from {clean.auc:.4f} to {after:.4f} ({test}):"
-    differ, lead = formats_differ(check.formats), clean.auc - 0.5
+    found += f" AUC from {before:.4f} to {after:.4f} ({test}):"
+    differ, lead = formats_differ(check.formats), before - 0.5
     if not shows_change(check):
         meaning = "no difference shown"
         if differ:

@@ -19,6 +19,7 @@ ROBUSTNESS_COLUMNS = (
     "name",
     "family",
     "level",
+    "title",
     "accuracy",
     "accuracy_low",
     "accuracy_high",
@@ -27,16 +28,19 @@ ROBUSTNESS_COLUMNS = (
     "auc",
     "auc_low",
     "auc_high",
+    "clean_accuracy",
+    "clean_auc",
     "failed",
     "tn",
     "fp",
     "fn",
     "tp",
 )
-"""The columns of CSV and Markdown, and the keys of each condition in JSON."""
+"""The keys of each condition in JSON."""
 
 FALL, GREAT_FALL = 0.05, 0.2
-"""How much lower than clean an AUC or an accuracy is where it is marked once, and twice."""
+"""How much lower than of the same images as they are an AUC or an accuracy is where it is marked
+once, and twice."""
 
 _WIDEST_BAR, _USUAL_BAR, _LEAST_BAR = 28, 14, 8
 _FALLEN = (("", ""), ("▼", "yellow"), ("▼▼", "bold red"))
@@ -84,26 +88,27 @@ class RobustnessReport:
         return 0.5 if _has_auc(self._robustness) else 0.0
 
     def _columns(self, meter: Meter) -> list[tuple[Column, list[Cell]]]:
-        results, clean = self._robustness.results, self._robustness.clean
-        has_auc = _has_auc(self._robustness)
-        judged = [(r.auc, clean.auc) if has_auc else (r.accuracy, clean.accuracy) for r in results]
+        whole = self._robustness
+        results, has_auc = whole.results, _has_auc(whole)
+        aucs = [(r.auc, whole.clean_auc(r)) for r in results]
+        accuracies = [(r.accuracy, whole.clean_accuracy(r)) for r in results]
         bars: list[Cell] = [
             meter.draw(value, before, _FALLEN[_count_marks(value, before)][1])
-            for value, before in judged
+            for value, before in (aucs if has_auc else accuracies)
         ]
         columns: list[tuple[Column, list[Cell]]] = [
             (Column("images", fold=True), [result.title for result in results])
         ]
         if has_auc:
             columns += [
-                (Column("AUC"), [_marked(r.auc, clean.auc) for r in results]),
+                (Column("AUC"), [_marked(*pair) for pair in aucs]),
                 (Column("95 %", drop=1), [_interval(r.auc_low, r.auc_high) for r in results]),
             ]
         columns += [
             (Column(meter.scale), bars),
             (
                 Column("accuracy", drop=4 if has_auc else None),
-                [_marked(r.accuracy, clean.accuracy) for r in results],
+                [_marked(*pair) for pair in accuracies],
             ),
             (Column("TPR", right=True, drop=3), [format_score(r.tpr) for r in results]),
             (Column("FPR", right=True, drop=2), [format_score(r.fpr) for r in results]),
@@ -136,9 +141,11 @@ def describe_worst(robustness: Robustness) -> str:
     parts = []
     for name, heading in (("auc", "AUC"), ("accuracy", "accuracy")):
         known = [r for r in robustness.results[1:] if getattr(r, name) is not None]
-        before: float | None = getattr(robustness.clean, name)
-        if known and before is not None:
-            worst = min(known, key=lambda result: float(getattr(result, name)))
+        if not known:
+            continue
+        worst = min(known, key=lambda result: float(getattr(result, name)))
+        before = (robustness.clean_auc if name == "auc" else robustness.clean_accuracy)(worst)
+        if before is not None:
             value = format_score(getattr(worst, name))
             parts.append(f"lowest {heading} {value} ({worst.title}), was {before:.4f}")
     text = "; ".join(parts)
@@ -164,7 +171,10 @@ def describe_suite(robustness: Robustness) -> str:
 
 def _words(robustness: Robustness) -> Iterator[tuple[str, str]]:
     """The lines under the table, each with its style."""
-    yield f"▼ at least {FALL:g} below the images as they are, ▼▼ at least {GREAT_FALL:g}", "dim"
+    # Where some failed, the line of the images as they are is of more images.
+    same = "same " if any(result.failed for result in robustness.results) else ""
+    fallen = f"▼ at least {FALL:g} below the {same}images as they are, ▼▼ at least {GREAT_FALL:g}"
+    yield fallen, "dim"
     if worst := describe_worst(robustness):
         yield worst, ""
     check = robustness.format_check

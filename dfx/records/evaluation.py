@@ -227,6 +227,9 @@ class ConditionResult:
             is of an AUC of 1, though the next images may well bring an error.
         auc_high: Upper end.
         failed: Images that could not be changed so, and are not in the counts.
+        clean_accuracy: Of the same images as they are, which is what the accuracy is held against;
+            None where that is undefined, or was recorded before it was kept.
+        clean_auc: Likewise.
     """
 
     name: str
@@ -243,6 +246,8 @@ class ConditionResult:
     auc_low: float | None
     auc_high: float | None
     failed: int = 0
+    clean_accuracy: float | None = None
+    clean_auc: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,15 @@ class Robustness:
     def clean(self) -> ConditionResult:
         """The images as they are."""
         return self.results[0]
+
+    def clean_accuracy(self, result: ConditionResult) -> float | None:
+        """Accuracy of a condition's images as they are; of all images where that was not kept."""
+        own = result.clean_accuracy
+        return self.clean.accuracy if own is None else own
+
+    def clean_auc(self, result: ConditionResult) -> float | None:
+        """AUC of a condition's images as they are; of all images where that was not kept."""
+        return self.clean.auc if result.clean_auc is None else result.clean_auc
 
 
 @dataclass(frozen=True, slots=True)

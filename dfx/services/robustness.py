@@ -55,10 +55,15 @@ def measure_robustness(
         temperature: The shipped one.
         score: See `Score`.
     """
+    clean_p = clean.p_deepfake(temperature)
 
     def judge(condition: Condition, scores: Scores, failed: int) -> ConditionResult:
         p = scores.p_deepfake(temperature)
-        return _judge(condition, scores.labels, p, threshold=threshold, failed=failed)
+        result = _judge(condition, scores.labels, p, threshold=threshold, failed=failed)
+        # Where images failed, those that are left may be easier ones, or harder.
+        kept = np.isin(clean.indices, scores.indices)
+        accuracy, auc = _judge_kept(clean.labels[kept], clean_p[kept], threshold=threshold)
+        return replace(result, clean_accuracy=accuracy, clean_auc=auc)
 
     def change(condition: Condition) -> tuple[Scores, int]:
         return score(condition, ConditionChange(condition, index.sha256))
@@ -151,6 +156,16 @@ def _judge(
         auc_high=auc_high,
         failed=failed,
     )
+
+
+def _judge_kept(
+    labels: NDArray[np.int64], p_deepfake: NDArray[np.float64], *, threshold: float
+) -> tuple[float | None, float | None]:
+    """Accuracy and AUC; None where undefined."""
+    if not len(labels):
+        return None, None
+    metrics = measure(labels, p_deepfake, threshold=threshold)
+    return metrics.accuracy, metrics.auc
 
 
 def _auc_interval(

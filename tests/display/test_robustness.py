@@ -16,6 +16,7 @@ from dfx.display.robustness import (
     ROBUSTNESS_COLUMNS,
     RobustnessReport,
     describe_suite,
+    describe_worst,
     robustness_report,
     robustness_rows,
 )
@@ -104,6 +105,27 @@ def test_falls_are_told_without_colour(render: Render) -> None:
     found = [re.sub(r"^.*?(0\.\d{4} ?▼*|–) .*$", r"\1", line).rstrip() for line in lines[2:9]]
 
     assert found == ["0.9000", "0.8501", "0.8500 ▼", "0.7001 ▼", "0.7000 ▼▼", "–", "0.9500"]
+
+
+def test_falls_are_from_the_same_images_as_they_are(render: Render) -> None:
+    """Where the images that could not be changed were the easy ones, nothing has fallen."""
+    sample = sample_robustness()
+    results = [
+        replace(r, auc=0.7, accuracy=0.7, failed=300, clean_auc=0.72, clean_accuracy=0.71)
+        for r in sample.results
+        if r.family in {"webp", "resaved"}
+    ]
+    check = replace(sample.format_check, auc_change=-0.02, p=0.31)
+    partial = replace(sample, results=(sample.clean, *results), format_check=check)
+    lines = render(robustness_report(partial), 110).splitlines()
+
+    assert ["▼" in line for line in lines[2:5]] == [False] * 3
+    assert "▼ at least 0.05 below the same images as they are, ▼▼ at least 0.2" in lines
+    assert "AUC from 0.7200 to 0.7000" in describe_format_check(partial)
+    assert describe_worst(partial) == (
+        "Lowest AUC 0.7000 (WebP quality 80), was 0.7200;"
+        " lowest accuracy 0.7000 (WebP quality 80), was 0.7100."
+    )
 
 
 def test_with_one_class_the_bars_are_of_accuracy(render: Render) -> None:
@@ -216,6 +238,7 @@ def test_rows_have_every_number() -> None:
         "name": "jpeg-30",
         "family": "jpeg",
         "level": 30.0,
+        "title": "JPEG quality 30",
         "accuracy": 442 / 900,
         "accuracy_low": 442 / 900 - 0.02,
         "accuracy_high": 442 / 900 + 0.02,
@@ -224,6 +247,8 @@ def test_rows_have_every_number() -> None:
         "auc": 0.4873,
         "auc_low": 0.4873 - 0.015,
         "auc_high": 0.4873 + 0.015,
+        "clean_accuracy": None,
+        "clean_auc": None,
         "failed": 0,
         "tn": 192,
         "fp": 208,

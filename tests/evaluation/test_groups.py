@@ -80,3 +80,15 @@ def test_of_equally_bad_groups_the_larger_comes_first() -> None:
     rows = [("a", 0, 0.9), ("b", 0, 0.9), ("b", 1, 0.1), ("c", 1, 0.9)]
 
     assert list(assess_rows(rows)) == ["b", "a", "c"]
+
+
+def test_each_image_is_looked_at_a_few_times_however_many_sources_there_are() -> None:
+    """With a pass over all images for each source this would be 4 000 000 000 steps."""
+    rng = np.random.default_rng(0)
+    images, count = 200_000, 20_000
+    labels = np.arange(images) % 2
+    names = [f"{i % count}" for i in range(images)]
+    results = assess_groups(names, labels, rng.random(images), threshold=0.4)
+
+    assert len(results) == count
+    assert {(r.real + r.deepfake, r.against is None) for r in results} == {(10, False)}

@@ -187,7 +187,7 @@ def test_robustness_is_scored_by_the_shipped_threshold(score: Score) -> None:
     """On the validation images too, where the headline is uncalibrated, and the page says so."""
     document = score(limit=3, robustness=True)
     robustness, shipped = document["robustness"], document["readings"][1]
-    clean = robustness["results"][0]
+    clean = robustness["conditions"][0]
 
     assert (robustness["threshold"], robustness["temperature"]) == (
         shipped["threshold"],
@@ -195,8 +195,8 @@ def test_robustness_is_scored_by_the_shipped_threshold(score: Score) -> None:
     )
     assert clean["name"] == "clean"
     assert (clean["accuracy"], clean["auc"]) == (shipped["accuracy"], shipped["auc"])
-    assert [r["name"] for r in robustness["results"][1:]] == [c.name for c in SUITE]
-    assert len({r["auc"] for r in robustness["results"]}) > 1
+    assert [r["name"] for r in robustness["conditions"][1:]] == [c.name for c in SUITE]
+    assert len({r["auc"] for r in robustness["conditions"]}) > 1
     assert robustness["format_check"]["formats"] == {"real": {"PNG": 3}, "deepfake": {"PNG": 3}}
     assert "in-sample here too" in document["page"]
 

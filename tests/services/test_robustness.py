@@ -255,7 +255,12 @@ class TestResults:
 
         assert {name for name, r in results.items() if r.failed} == {"webp-80", "webp-50"}
         assert results["webp-80"].failed == 1
-        assert results["webp-80"].confusion == by_name(detector.measure())["webp-80"].confusion
+        without = by_name(detector.measure())
+        assert results["webp-80"].confusion == without["webp-80"].confusion
+        for name, same in (("webp-80", without), ("jpeg-50", results)):
+            result, clean = results[name], same["clean"]
+            assert (result.clean_accuracy, result.clean_auc) == (clean.accuracy, clean.auc)
+        assert results["clean"].accuracy != without["clean"].accuracy
 
     def measure_few(self, index: SplitIndex, labels: list[int], margins: list[float]) -> Robustness:
         """Of a detector that says the same whatever is done, except that WebP fails."""
