@@ -63,7 +63,7 @@ class HeldOutTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self._set
-        yield set_title(shown.dataset, "test", shown.dataset_digest, shown.classes)
+        yield set_title(shown.dataset, "test", shown.set_digest, shown.classes)
         table = self.table() if self._board.columns is None else self.chosen_table()
         fitting = [table.columns[i].heading for i in table.fitting(options.max_width)]
         yield table

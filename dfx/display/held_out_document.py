@@ -25,11 +25,15 @@ RUN_COLUMNS = ("run", "id", "experiment", "number", "uuid", "status", "epochs", 
 """Who it is that was scored."""
 
 SCORE_COLUMNS = (
-    *("split", "dataset", "dataset_digest", "real", "deepfake", "threshold"),
+    *("split", "dataset", "dataset_digest", "content_digest"),
+    *("real", "deepfake", "threshold"),
     *(column for name in METRIC_NAMES for column in (name, f"{name}_low", f"{name}_high")),
     *("tn", "fp", "fn", "tp"),
 )
 """What an evaluation found; ends of a 95 % interval are None where there is none."""
+
+_DIGESTS = ("dataset_digest", "content_digest")
+"""What tells a set from others: of names and sizes, and of names and contents."""
 
 ABOUT_COLUMNS = (
     "accuracy_at_half",
@@ -61,6 +65,7 @@ def describe_scores(scores: SetScores) -> dict[str, Any]:
         "split": scores.split,
         "dataset": scores.dataset,
         "dataset_digest": scores.dataset_digest,
+        "content_digest": scores.content_digest,
         "real": real,
         "deepfake": deepfake,
         "threshold": scores.threshold,
@@ -76,7 +81,7 @@ def held_out_columns(board: HeldOutBoard) -> list[str]:
     Those asked for after rank and run; else all values of a line and the settings that differ.
     """
     if board.columns is not None:
-        return list(dict.fromkeys(("rank", "run", "dataset_digest", *board.columns)))
+        return list(dict.fromkeys(("rank", "run", *_DIGESTS, *board.columns)))
     settings = dict.fromkeys(key for each in board.sets for key in each.common)
     return [*_LINE, *settings]
 
@@ -92,9 +97,9 @@ def held_out_document(board: HeldOutBoard) -> dict[str, Any]:
     """`{"metric", "runs": [{rank, run, id, …, differs}], "tests": […], "sets": […]}`.
 
     A run has `_LINE`, and in `differs` its values of the settings that differ between the runs
-    shown with it; where columns were asked for, it has rank, run, the set's digest and these. A
-    test is as in `dfx.display.significance`, with the digest of its set. A set has its name, its
-    digest, its images by class, how many runs a limit left out, and the runs not scored on it.
+    shown with it; where columns were asked for, it has rank, run, the set's digests and these. A
+    test is as in `dfx.display.significance`, with the digests of its set. A set has its name, its
+    digests, its images by class, how many runs a limit left out, and the runs not scored on it.
     Where no run was scored, `{"runs": []}` is all there is.
     """
     if not board.sets:
@@ -103,7 +108,7 @@ def held_out_document(board: HeldOutBoard) -> dict[str, Any]:
         "metric": board.metric.name,
         "runs": [_line(run, each, board) for each in board.sets for run in each.runs],
         "tests": [
-            {"dataset_digest": each.dataset_digest, **significance_document(test)}
+            {**_describe_digests(each), **significance_document(test)}
             for each in board.sets
             for test in (each.verdicts, each.rankings)
             if test is not None
@@ -143,7 +148,7 @@ def _values(run: ScoredRun, board: HeldOutBoard) -> Mapping[str, Any]:
         }
     # Beside all that a run can be asked for, a metric needs the name that tells it from those.
     tested = {f"test_{name}": scores[name] for name in METRIC_NAMES}
-    others = {name: scores[name] for name in ("dataset_digest", *set(TEST_COLUMNS) - set(tested))}
+    others = {name: scores[name] for name in (*_DIGESTS, *set(TEST_COLUMNS) - set(tested))}
     return {"rank": run.rank, **asdict(run.summary), **run.settings, **tested, **others}
 
 
@@ -151,12 +156,16 @@ def _describe_set(shown: HeldOutSet) -> dict[str, Any]:
     real, deepfake = shown.classes
     return {
         "dataset": shown.dataset,
-        "dataset_digest": shown.dataset_digest,
+        **_describe_digests(shown),
         "real": real,
         "deepfake": deepfake,
         "omitted": shown.omitted,
         "unscored": [run for each in shown.unscored for run in each.runs],
     }
+
+
+def _describe_digests(shown: HeldOutSet) -> dict[str, str | None]:
+    return {name: getattr(shown, name) for name in _DIGESTS}
 
 
 def _as_word(value: Any) -> Any:

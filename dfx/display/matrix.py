@@ -53,7 +53,7 @@ def set_names(matrix: Matrix) -> list[str]:
     plain = [f"{printable(c.dataset or 'unnamed')} {c.split}" for c in matrix.columns]
     known = Counter(plain)
     return [
-        name if known[name] == 1 else f"{name} {format_digest(column.dataset_digest)}"
+        name if known[name] == 1 else f"{name} {format_digest(column.set_digest)}"
         for name, column in zip(plain, matrix.columns, strict=True)
     ]
 
@@ -123,7 +123,7 @@ class MatrixTable:
             yield Text(f"{format_count(matrix.omitted)} more are not shown (--limit).", style="dim")
         yield Text(self._meaning(), style="dim")
         for column in matrix.columns:
-            yield set_title(column.dataset, column.split, column.dataset_digest, column.classes)
+            yield set_title(column.dataset, column.split, column.set_digest, column.classes)
         if matrix.others:
             yield from unscored_lines(
                 "Validated in training only",

@@ -8,7 +8,7 @@ from dfx.display.held_out_document import RUN_COLUMNS, describe_run
 from dfx.display.matrix import OWN, WORST, set_names
 from dfx.records.matrix import Matrix, MatrixCell, MatrixColumn, MatrixRow
 
-_SET = ("split", "dataset", "dataset_digest", "real", "deepfake")
+_SET = ("split", "dataset", "dataset_digest", "content_digest", "real", "deepfake")
 _CELL = (
     *("value", "low", "high", "threshold", "is_own", "is_optimistic", "seen"),
     *("accuracy_at_half", "created_at", "folder"),
@@ -51,10 +51,11 @@ def matrix_wide_rows(matrix: Matrix) -> list[dict[str, Any]]:
 def matrix_document(matrix: Matrix) -> dict[str, Any]:
     """`{"metric", "sets": […], "runs": [{run, …, own, scores: […], worst}], "omitted", "others"}`.
 
-    A set has `split`, `dataset`, `dataset_digest`, `real`, `deepfake`. `own` is of the images that
-    the run's best epoch was chosen on, `scores` of the sets that it was scored on: these keys, and
-    `value`, `low`, `high`, `threshold`, `is_own`, `is_optimistic`, `seen`, `accuracy_at_half` (if
-    the threshold is another), `created_at`, `folder`.
+    A set has `split`, `dataset`, `dataset_digest` (of names and sizes), `content_digest` (of names
+    and contents, null where not known), `real`, `deepfake`. `own` is of the images that the run's
+    best epoch was chosen on, `scores` of the sets that it was scored on: these keys, and `value`,
+    `low`, `high`, `threshold`, `is_own`, `is_optimistic`, `seen`, `accuracy_at_half` (if the
+    threshold is another), `created_at`, `folder`.
     `worst` is the worst value on data that are not its own, and of which it has seen nothing, with
     the set, and its `change` from its own test images, the most of them that it was scored on (from
     its own validation images where it was not scored on those); null where there is none. Where no
@@ -89,6 +90,7 @@ def _list_cells(row: MatrixRow, matrix: Matrix) -> list[tuple[dict[str, Any], Ma
         "split": "val",
         "dataset": None if scores is None else scores.dataset,
         "dataset_digest": row.summary.validation_digest,
+        "content_digest": row.content_digest,
         **dict(zip(("real", "deepfake"), classes, strict=True)),
     }
     cells = [
@@ -100,8 +102,15 @@ def _list_cells(row: MatrixRow, matrix: Matrix) -> list[tuple[dict[str, Any], Ma
 
 
 def _describe_set(column: MatrixColumn) -> dict[str, Any]:
-    values = (column.split, column.dataset, column.dataset_digest, *column.classes)
-    return dict(zip(_SET, values, strict=True))
+    real, deepfake = column.classes
+    return {
+        "split": column.split,
+        "dataset": column.dataset,
+        "dataset_digest": column.dataset_digest,
+        "content_digest": column.content_digest,
+        "real": real,
+        "deepfake": deepfake,
+    }
 
 
 def _describe(cell: MatrixCell) -> dict[str, Any]:

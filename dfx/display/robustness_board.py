@@ -67,7 +67,7 @@ class RobustnessTable:
         yield set_title(
             shown.dataset,
             shown.split,
-            shown.dataset_digest,
+            shown.set_digest,
             shown.classes,
             note=f", suite {shown.version}",
         )

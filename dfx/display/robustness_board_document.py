@@ -10,7 +10,7 @@ from dfx.records.evaluation import ConditionResult
 from dfx.records.leaderboard import Metric
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
-_SET = ("split", "dataset", "dataset_digest", "version")
+_SET = ("split", "dataset", "dataset_digest", "content_digest", "version")
 _JUDGED = ("threshold", "temperature", "is_in_sample", "seen")
 _CONDITION = (
     *("name", "family", "level", "title", "accuracy", "accuracy_low", "accuracy_high"),

@@ -55,6 +55,8 @@ class SetStanding(NamedTuple):
         id: Of the evaluation; a newer one has a greater id.
         run_id: Of the run, whose best epoch was scored.
         dataset: What the data set is called.
+        dataset_digest: Of names and sizes.
+        content_digest: Of names and contents; None where that is not known.
         score: The metric asked for; None where it is undefined.
         loss: Mean cross-entropy, which decides a tie.
     """
@@ -64,16 +66,28 @@ class SetStanding(NamedTuple):
     split: Split
     dataset: str | None
     dataset_digest: str
+    content_digest: str | None
     score: float | None
     loss: float
 
+    @property
+    def set_digest(self) -> str:
+        """What tells its set from others of the split: names and contents, or sizes without."""
+        return self.content_digest or self.dataset_digest
+
 
 class TrainedRun(NamedTuple):
-    """A run that has weights, so that it can be evaluated."""
+    """A run that has weights, so that it can be evaluated.
+
+    Attributes:
+        validation_digest: Of names and sizes of its validation images.
+        validation_content_digest: Of their names and contents.
+    """
 
     id: int
     run: str
     validation_digest: str | None
+    validation_content_digest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,8 @@ class SetScores:
     Attributes:
         id: Of the evaluation.
         dataset: What the data set is called.
+        dataset_digest: Of names and sizes.
+        content_digest: Of names and contents; None where that is not known.
         root: Where it was, an absolute path; None where that is not known.
         threshold: p_deepfake from which an image was called a deepfake.
         values: Each of `METRIC_NAMES`; None where undefined or not known.
@@ -102,6 +118,7 @@ class SetScores:
     split: Split
     dataset: str | None
     dataset_digest: str
+    content_digest: str | None
     root: str | None
     threshold: float
     confusion: Confusion
@@ -121,6 +138,11 @@ class SetScores:
         """Real images and deepfakes that were scored."""
         c = self.confusion
         return c.tn + c.fp, c.fn + c.tp
+
+    @property
+    def set_digest(self) -> str:
+        """What tells its set from others of the split: names and contents, or sizes without."""
+        return self.content_digest or self.dataset_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +182,7 @@ class HeldOutSet:
 
     Attributes:
         dataset: What the data set is called, by the newest evaluation.
+        content_digest: None where the contents are not known, and names and sizes have to do.
         classes: Real images and deepfakes that the newest evaluation scored.
         runs: As they shall be shown; best first unless sorted otherwise.
         omitted: Runs that a limit has left out.
@@ -171,6 +194,7 @@ class HeldOutSet:
 
     dataset: str | None
     dataset_digest: str
+    content_digest: str | None
     classes: tuple[int, int]
     runs: tuple[ScoredRun, ...]
     omitted: int
@@ -178,6 +202,11 @@ class HeldOutSet:
     verdicts: PairedTest | None
     rankings: AucDifference | None
     unscored: tuple[Unscored, ...]
+
+    @property
+    def set_digest(self) -> str:
+        """What tells its set from others of the split: names and contents, or sizes without."""
+        return self.content_digest or self.dataset_digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,20 @@ class MatrixColumn:
 
     Attributes:
         dataset: What the data set is called, by the newest evaluation.
+        content_digest: None where the contents are not known, and names and sizes have to do.
         classes: Real images and deepfakes that the newest evaluation scored.
     """
 
     split: Split
     dataset: str | None
     dataset_digest: str
+    content_digest: str | None
     classes: tuple[int, int]
+
+    @property
+    def set_digest(self) -> str:
+        """What tells its set from others of the split: names and contents, or sizes without."""
+        return self.content_digest or self.dataset_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,15 @@ class MatrixRow:
     """One run on all sets.
 
     Attributes:
-        own: On the validation images that its best epoch was chosen on.
+        content_digest: Of the validation images that its best epoch was chosen on; None where not
+            known.
+        own: On these images.
         cells: For each of the matrix's columns; None where it was not scored.
         worst: None where it was not scored on data that are new to it.
     """
 
     summary: RunSummary
+    content_digest: str | None
     own: MatrixCell
     cells: tuple[MatrixCell | None, ...]
     worst: Elsewhere | None

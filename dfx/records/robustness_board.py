@@ -63,6 +63,7 @@ class RobustSet:
 
     Attributes:
         dataset: What the data set is called, by the newest evaluation.
+        content_digest: None where the contents are not known, and names and sizes have to do.
         classes: Real images and deepfakes that the newest evaluation scored.
         version: Of the suite.
         families: Of conditions, without clean, in the order of the suite.
@@ -73,11 +74,17 @@ class RobustSet:
     split: Split
     dataset: str | None
     dataset_digest: str
+    content_digest: str | None
     classes: tuple[int, int]
     version: int
     families: tuple[str, ...]
     runs: tuple[RobustRun, ...]
     omitted: int
+
+    @property
+    def set_digest(self) -> str:
+        """What tells its set from others of the split: names and contents, or sizes without."""
+        return self.content_digest or self.dataset_digest
 
 
 @dataclass(frozen=True, slots=True)

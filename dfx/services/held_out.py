@@ -51,7 +51,7 @@ def _build_sets(store: RunStore, asked: Question) -> tuple[tuple[HeldOutSet, ...
     sets: dict[str, list[SetStanding]] = {}
     for standing in reversed(keep_newest(store.evaluations.list_standings(name), meant)):
         if standing.split == "test":
-            sets.setdefault(standing.dataset_digest, []).append(standing)
+            sets.setdefault(standing.set_digest, []).append(standing)
     trained = [run for run in store.evaluations.list_trained() if meant is None or run.id in meant]
     ranked = {digest: rank_standings(each, asked.metric) for digest, each in sets.items()}
     shown = {digest: _choose(each, known, asked) for digest, each in ranked.items()}
@@ -106,6 +106,7 @@ def _build_set(
     return HeldOutSet(
         dataset=newest.dataset,
         dataset_digest=newest.dataset_digest,
+        content_digest=newest.content_digest,
         classes=newest.classes,
         runs=runs,
         omitted=len(members) - len(shown),
@@ -156,13 +157,17 @@ def _find_unscored(
 ) -> tuple[Unscored, ...]:
     scored = {each.run_id for each in members}
     # Whoever validates on what a run does whose own data these are has the same data.
-    own = {run.summary.validation_digest for run in runs if run.scores.is_own}
+    hosts = {run.summary.id for run in runs if run.scores.is_own}
+    own = {_name_validation_set(run) for run in trained if run.id in hosts}
     ours: list[str] = []
     others: list[str] = []
     for run in reversed(trained):
         if run.id not in scored:
-            (ours if run.validation_digest in own or newest.root is None else others).append(
-                run.run
-            )
+            is_own = newest.root is None or _name_validation_set(run) in own
+            (ours if is_own else others).append(run.run)
     found = (Unscored(tuple(ours), None), Unscored(tuple(others), newest.root))
     return tuple(each for each in found if each.runs)
+
+
+def _name_validation_set(run: TrainedRun) -> str | None:
+    return run.validation_content_digest or run.validation_digest

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from dfx.errors import NotFoundError, RecordLost
 from dfx.records import RunSummary, Split
-from dfx.records.boards import SET_METRICS, SetScores, SetStanding
+from dfx.records.boards import SET_METRICS, SetScores, SetStanding, TrainedRun
 from dfx.records.leaderboard import ACCURACY, Metric
 from dfx.records.matrix import Elsewhere, Matrix, MatrixCell, MatrixColumn, MatrixRow
 from dfx.services.compare import Question
@@ -40,26 +40,30 @@ def build_matrix(home: Path | None, asked: Question) -> Matrix:
 def _build(store: RunStore, asked: Question) -> Matrix:
     known = KnownRuns(store)
     meant = find_meant(known, asked)
+    trained = {run.id: run for run in store.evaluations.list_trained()}
     newest = keep_newest(store.evaluations.list_standings(asked.metric.name), meant)
     by_run: dict[int, dict[_Place, SetStanding]] = {}
     for each in newest:
-        by_run.setdefault(each.run_id, {})[each.split, each.dataset_digest] = each
+        by_run.setdefault(each.run_id, {})[each.split, each.set_digest] = each
     lines = _order(store, known, asked, by_run)
     shown = lines[: asked.limit]
     known.read(shown)
     scores = read_scores(store, [each.id for run in shown for each in by_run[run].values()])
     found = {run: {place: scores[each.id] for place, each in by_run[run].items()} for run in shown}
-    columns = _list_columns(found, known)
+    columns = _list_columns(found, trained)
     return Matrix(
         metric=asked.metric,
         columns=tuple(columns.values()),
         rows=tuple(
-            _build_row(known.summaries[run], found[run], columns, asked.metric) for run in shown
+            _build_row(
+                known.summaries[run], trained[run], found[run], columns.values(), asked.metric
+            )
+            for run in shown
         ),
         omitted=len(lines) - len(shown),
         others=tuple(
             run.run
-            for run in reversed(store.evaluations.list_trained())
+            for run in reversed(trained.values())
             if run.id not in by_run and (meant is None or run.id in meant)
         ),
         is_filtered=asked.where is not None,
@@ -77,7 +81,7 @@ def _order(
 
 
 def _list_columns(
-    found: Mapping[int, Mapping[_Place, SetScores]], known: KnownRuns
+    found: Mapping[int, Mapping[_Place, SetScores]], trained: Mapping[int, TrainedRun]
 ) -> dict[_Place, MatrixColumn]:
     """The sets, those that are the own data of a run before the others, each as first scored.
 
@@ -87,15 +91,17 @@ def _list_columns(
     evaluations = sorted(
         (each for sets in found.values() for each in sets.values()), key=lambda each: each.id
     )
-    foreign = [
-        each for each in evaluations if not _is_own_validation(each, known.summaries[each.run_id])
-    ]
-    named = {(each.split, each.dataset_digest): each for each in evaluations}
-    places = dict.fromkeys((each.split, each.dataset_digest) for each in foreign)
-    own = {(each.split, each.dataset_digest) for each in evaluations if each.is_own}
+    foreign = [each for each in evaluations if not _is_own_validation(each, trained[each.run_id])]
+    named = {(each.split, each.set_digest): each for each in evaluations}
+    places = dict.fromkeys((each.split, each.set_digest) for each in foreign)
+    own = {(each.split, each.set_digest) for each in evaluations if each.is_own}
     return {
         place: MatrixColumn(
-            named[place].split, named[place].dataset, place[1], named[place].classes
+            split=named[place].split,
+            dataset=named[place].dataset,
+            dataset_digest=named[place].dataset_digest,
+            content_digest=named[place].content_digest,
+            classes=named[place].classes,
         )
         for place in sorted(places, key=lambda place: place not in own)
     }
@@ -103,23 +109,29 @@ def _list_columns(
 
 def _build_row(
     run: RunSummary,
+    trained: TrainedRun,
     found: Mapping[_Place, SetScores],
-    columns: Mapping[_Place, MatrixColumn],
+    columns: Collection[MatrixColumn],
     metric: Metric,
 ) -> MatrixRow:
-    here: _Place = ("val", run.validation_digest or "")
+    content = trained.validation_content_digest
+    # Where the images have changed since, or may have, training's report is all there is of them.
+    again = None if content is None else found.get(("val", content))
     own = _report(run, metric)
-    if here in found:
-        own = _cell(found[here], metric, is_own_validation=True)
+    if again is not None:
+        own = _cell(again, metric, is_own_validation=True)
     cells = tuple(
-        own
-        if place == here
-        else _cell(found[place], metric, is_own_validation=False)
-        if place in found
-        else None
-        for place in columns
+        own if _is_own_validation(column, trained) else _find_cell(found, column, metric)
+        for column in columns
     )
-    return MatrixRow(run, own, cells, _find_worst(own, cells, list(columns.values()), metric))
+    return MatrixRow(run, content, own, cells, _find_worst(own, cells, list(columns), metric))
+
+
+def _find_cell(
+    found: Mapping[_Place, SetScores], column: MatrixColumn, metric: Metric
+) -> MatrixCell | None:
+    scores = found.get((column.split, column.set_digest))
+    return None if scores is None else _cell(scores, metric, is_own_validation=False)
 
 
 def _cell(scores: SetScores, metric: Metric, *, is_own_validation: bool) -> MatrixCell:
@@ -180,5 +192,10 @@ def _count_images(cell: MatrixCell) -> int:
     return 0 if cell.scores is None else sum(cell.scores.classes)
 
 
-def _is_own_validation(scores: SetScores, run: RunSummary) -> bool:
-    return scores.split == "val" and scores.dataset_digest == run.validation_digest
+def _is_own_validation(scored: SetScores | MatrixColumn, run: TrainedRun) -> bool:
+    """Whether a set is what the best epoch of a run was chosen on, as far as is known."""
+    if scored.split != "val":
+        return False
+    if scored.content_digest is None or run.validation_content_digest is None:
+        return scored.dataset_digest == run.validation_digest
+    return scored.content_digest == run.validation_content_digest

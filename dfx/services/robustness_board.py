@@ -66,7 +66,7 @@ def _build(store: RunStore, asked: Question) -> RobustBoard:
     for each in store.evaluations.list_standings(asked.metric.name):
         suite = suites.get(each.id)
         if suite is not None and (meant is None or each.run_id in meant):
-            place: _Place = (each.split, each.dataset_digest, suite.version)
+            place: _Place = (each.split, each.set_digest, suite.version)
             newest[each.run_id, place] = _Line(each, suite, _key(each, suite, asked.metric))
     sets: dict[_Place, list[_Line]] = {}
     for (_, place), line in sorted(
@@ -120,6 +120,7 @@ def _build_set(
         split=newest.split,
         dataset=newest.dataset,
         dataset_digest=newest.dataset_digest,
+        content_digest=newest.content_digest,
         classes=newest.classes,
         version=ranked[0].suite.version,
         families=tuple(families),

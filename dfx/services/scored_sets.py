@@ -50,7 +50,7 @@ def keep_newest(standings: Iterable[SetStanding], meant: set[int] | None) -> lis
         meant: Ids of the runs to look at; all where None.
     """
     newest = {
-        (each.run_id, each.split, each.dataset_digest): each
+        (each.run_id, each.split, each.set_digest): each
         for each in standings
         if meant is None or each.run_id in meant
     }

@@ -17,7 +17,7 @@ from dfx.records.evaluation import DETAIL_VERSION, METRIC_NAMES, ConditionResult
 from dfx.records.robustness_board import Suite
 from dfx.tracking.engine import reading
 from dfx.tracking.escapes import unescape
-from dfx.tracking.tables import EvaluationRow, ExperimentRow, RunRow, TestUseRow
+from dfx.tracking.tables import EvaluationRow, ExperimentRow, RunRow, SplitRow, TestUseRow
 
 _FLAT = {
     "accuracy": EvaluationRow.accuracy,
@@ -68,6 +68,12 @@ class EvaluationReader:
             return _list_trained(session)
 
 
+def _content_digest() -> ColumnElement[Any]:
+    detail = EvaluationRow.detail
+    is_known = detail["version"].as_integer() == DETAIL_VERSION
+    return case((is_known, detail[("data", "content_digest")].as_string()))
+
+
 def _list_standings(session: Session, metric: str) -> list[SetStanding]:
     score: ColumnElement[Any]
     if metric in _FLAT:
@@ -85,6 +91,7 @@ def _list_standings(session: Session, metric: str) -> list[SetStanding]:
                 EvaluationRow.split,
                 EvaluationRow.dataset,
                 EvaluationRow.dataset_digest,
+                _content_digest(),
                 score,
                 EvaluationRow.loss,
             )
@@ -104,6 +111,7 @@ def _read_scores(session: Session, evaluation_ids: Collection[int]) -> dict[int,
             EvaluationRow.split,
             EvaluationRow.dataset,
             EvaluationRow.dataset_digest,
+            _content_digest().label("content_digest"),
             EvaluationRow.threshold,
             *_FLAT.values(),
             EvaluationRow.tn,
@@ -158,12 +166,22 @@ def _read_suites(session: Session) -> dict[int, Suite]:
 
 def _list_trained(session: Session) -> list[TrainedRun]:
     rows = session.connection().execute(
-        select(RunRow.id, ExperimentRow.name, RunRow.number, RunRow.validation_digest)
+        select(
+            RunRow.id,
+            ExperimentRow.name,
+            RunRow.number,
+            RunRow.validation_digest,
+            SplitRow.content_digest,
+        )
         .join(ExperimentRow, ExperimentRow.id == RunRow.experiment_id)
+        .outerjoin(SplitRow, and_(SplitRow.run_id == RunRow.id, SplitRow.split == "val"))
         .where(RunRow.best_epoch.is_not(None))
         .order_by(RunRow.id)
     )
-    return [TrainedRun(run_id, f"{name}/{number}", digest) for run_id, name, number, digest in rows]
+    return [
+        TrainedRun(run_id, f"{name}/{number}", digest, content)
+        for run_id, name, number, digest, content in rows
+    ]
 
 
 def _at_best_epoch(found: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -188,6 +206,7 @@ def _to_scores(row: RowMapping) -> SetScores:
         split=row["split"],
         dataset=row["dataset"],
         dataset_digest=row["dataset_digest"],
+        content_digest=row["content_digest"],
         root=unescape(row["root"]) if is_known else None,
         threshold=row["threshold"],
         confusion=Confusion(tn=row["tn"], fp=row["fp"], fn=row["fn"], tp=row["tp"]),

@@ -75,7 +75,10 @@ def test_options_of_the_test_board_work(dfx: Command, home: Path) -> None:
     assert limited["metric"] == "test_loss"
     assert [run["run"] for run in limited["runs"]] == ["weak/1", "good/1"]
     assert [each["omitted"] for each in limited["sets"]] == [0, 1]
-    assert list(lines[0]) == ["rank", "run", "dataset_digest", "test_auc", "optim.lr", "test_uses"]
+    assert list(lines[0]) == [
+        *("rank", "run", "dataset_digest", "content_digest"),
+        *("test_auc", "optim.lr", "test_uses"),
+    ]
     assert [line["run"] for line in lines] == ["weak/1", "weak/1", "good/1"]
     every = dfx("compare", "--home", home, "--split", "test", "--all", "-f", "json").json()
     assert every["runs"][0]["model.name"] == "efficientnet_b4.ra2_in1k"

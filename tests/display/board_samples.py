@@ -36,6 +36,7 @@ def make_scores(run: RunSummary, accuracy: float, **changes: Any) -> SetScores:
         split="test",
         dataset="faces",
         dataset_digest=TEST,
+        content_digest=None,
         root="/data/faces",
         threshold=0.5,
         confusion=Confusion(tn=9800, fp=200, fn=300, tp=9700),
@@ -79,6 +80,7 @@ def make_held_out(leaderboard: Leaderboard) -> HeldOutBoard:
         HeldOutSet(
             dataset="faces",
             dataset_digest=TEST,
+            content_digest=None,
             classes=(10000, 10000),
             runs=own,
             omitted=0,
@@ -90,6 +92,7 @@ def make_held_out(leaderboard: Leaderboard) -> HeldOutBoard:
         HeldOutSet(
             dataset="other_faces",
             dataset_digest=OTHER,
+            content_digest=None,
             classes=(10, 10),
             runs=(crossed,),
             omitted=17,
@@ -115,10 +118,10 @@ def make_matrix(leaderboard: Leaderboard) -> Matrix:
     """Three runs on four sets, two of which are called the same."""
     first, second, third = (run.summary for run in leaderboard.groups[0].ranked)
     columns = (
-        MatrixColumn("test", "faces", TEST, (10000, 10000)),
-        MatrixColumn("test", "other_faces", OTHER, (1200, 1199)),
-        MatrixColumn("test", "other_faces", NAMESAKE, (600, 600)),
-        MatrixColumn("val", "celebrities", "sha256:77ab" + "0" * 60, (50, 50)),
+        MatrixColumn("test", "faces", TEST, None, (10000, 10000)),
+        MatrixColumn("test", "other_faces", OTHER, None, (1200, 1199)),
+        MatrixColumn("test", "other_faces", OTHER, NAMESAKE, (600, 600)),
+        MatrixColumn("val", "celebrities", "sha256:77ab" + "0" * 60, None, (50, 50)),
     )
 
     def own(run: RunSummary) -> MatrixCell:
@@ -128,15 +131,20 @@ def make_matrix(leaderboard: Leaderboard) -> Matrix:
     home = make_cell(0.975, is_own=True)
     rows = (
         MatrixRow(
-            first, own(first), (home, scored, None, make_cell(0.81)), Elsewhere(1, 0.7125, -0.2625)
+            first,
+            None,
+            own(first),
+            (home, scored, None, make_cell(0.81)),
+            Elsewhere(1, 0.7125, -0.2625),
         ),
         MatrixRow(
             second,
+            None,
             own(second),
             (None, make_cell(0.69, seen=3), make_cell(None), own(second)),
             None,
         ),
-        MatrixRow(third, own(third), (make_cell(0.97, is_own=True), None, None, None), None),
+        MatrixRow(third, None, own(third), (make_cell(0.97, is_own=True), None, None, None), None),
     )
     return Matrix(SET_METRICS["accuracy"], columns, rows, 2, ("old/1", "old/2"), is_filtered=False)
 
@@ -186,5 +194,5 @@ def make_robust(leaderboard: Leaderboard) -> RobustBoard:
                 worst=lowest["resaved"],
             )
         )
-    shown = RobustSet("val", "faces", TEST, (50, 50), 1, FAMILIES, tuple(runs), 3)
+    shown = RobustSet("val", "faces", TEST, None, (50, 50), 1, FAMILIES, tuple(runs), 3)
     return RobustBoard(SET_METRICS["auc"], (shown,), ("old/2", "old/1"), is_filtered=False)

@@ -27,7 +27,7 @@ from dfx.records.boards import HeldOutBoard
 from dfx.records.matrix import Matrix
 from dfx.records.robustness_board import RobustBoard
 
-from .board_samples import TEST
+from .board_samples import NAMESAKE, OTHER, TEST
 
 Render = Callable[[RenderableType, int], str]
 
@@ -73,6 +73,7 @@ def test_columns_asked_for_are_all_there_is(held_out: HeldOutBoard, render: Rend
         "rank": 1,
         "run": "b4-robust/1",
         "dataset_digest": TEST,
+        "content_digest": None,
         "test_auc": 0.98,
         "optim.lr": 1e-4,
         "threshold": 0.4312,
@@ -96,6 +97,10 @@ def test_matrix_documents_have_every_cell(matrix: Matrix) -> None:
     assert (first["own"]["threshold"], first["scores"][1]["threshold"]) == (0.5, 0.5)
     assert first["worst"] == {**document["sets"][1], "value": 0.7125, "change": -0.2625}
     assert [cell["seen"] for cell in second["scores"]] == [3, 0, 0]
+    assert [(each["dataset_digest"], each["content_digest"]) for each in document["sets"][1:3]] == [
+        (OTHER, None),
+        (OTHER, NAMESAKE),
+    ]
     assert document["others"] == ["old/1", "old/2"]
     # Own validation, and three, three and one of the sets.
     assert len(rows) == 3 + 3 + 3 + 1

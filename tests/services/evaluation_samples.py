@@ -45,6 +45,7 @@ def evaluate(
     dataset: str = "faces",
     split: Split = "test",
     digest: str = "sha256:test",
+    content: str | None = None,
     threshold: float = 0.5,
     is_own: bool = True,
     is_in_sample: bool = False,
@@ -57,6 +58,7 @@ def evaluate(
     """Records the evaluation that p_deepfake of real images and of deepfakes comes to.
 
     Args:
+        content: Digest of names and contents; that of a set which has not changed where None.
         is_in_sample: Whether the shipped threshold and temperature were fitted on these images; the
             headline is at 0.5 then.
         suite: AUC by name of a condition, as in `SUITE`.
@@ -107,7 +109,7 @@ def evaluate(
             split=split,
             is_own=is_own,
             digest=digest,
-            content_digest=f"{digest}-content",
+            content_digest=content or f"{digest}-content",
             real=len(scores[0]),
             deepfake=len(scores[1]),
             limit=None,

@@ -206,3 +206,18 @@ def test_where_sort_and_limit_work_as_on_the_leaderboard(store: RunStore) -> Non
     assert found.is_filtered and found.sets[0].unscored == ()
     assert ranked.common == {"optim.lr": 1e-4, "train.seed": 1}
     assert compare(store, where="id > 99").sets == ()
+
+
+def test_images_of_the_same_names_and_sizes_are_not_the_same(store: RunStore) -> None:
+    """Their contents tell them apart, and no test pairs what is of different pictures."""
+    for content in (None, "sha256:redrawn"):
+        evaluate(store, add_run(store), draw_scores(1), content=content)
+    redrawn, first = compare(store).sets
+
+    assert (redrawn.dataset_digest, redrawn.content_digest, names(redrawn)) == (
+        "sha256:test",
+        "sha256:redrawn",
+        ["b4/2"],
+    )
+    assert (first.dataset_digest, names(first)) == ("sha256:test", ["b4/1"])
+    assert (redrawn.verdicts, first.rankings) == (None, None)

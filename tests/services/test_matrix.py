@@ -95,6 +95,32 @@ def test_a_run_is_told_on_the_validation_images_of_another_by_its_own_report(
     assert [cell and cell.value for cell in line.cells if cell is line.own] == [0.8]
 
 
+def test_own_validation_images_that_have_changed_are_another_set(store: RunStore) -> None:
+    """Own val says what the best epoch was chosen on, at 0.5; here that is training's report."""
+    run = add_run(store, accuracies=[0.8])
+    changed = {"split": "val", "digest": "sha256:val", "content": "sha256:redrawn"}
+    scored = evaluate(store, run, draw_scores(1), threshold=0.3, **changed)  # type: ignore[arg-type]
+    matrix = build(store)
+    (row,) = matrix.rows
+
+    assert (row.own.value, row.own.scores, row.content_digest) == (0.8, None, "sha256:val-content")
+    assert [(c.dataset_digest, c.content_digest) for c in matrix.columns] == [
+        ("sha256:val", "sha256:redrawn")
+    ]
+    assert [cell and cell.value for cell in row.cells] == [scored.accuracy]
+
+
+def test_validation_images_whose_contents_are_not_known_are_taken_by_names_and_sizes(
+    store: RunStore,
+) -> None:
+    """Training's own report stands for them, as nothing says at which threshold they were read."""
+    run = add_run(store, accuracies=[0.8])
+    evaluate(store, run, draw_scores(1), split="val", digest="sha256:val", with_detail=False)
+    (row,) = build(store).rows
+
+    assert (row.own.value, row.cells, row.worst) == (0.8, (), None)
+
+
 def test_worst_elsewhere_is_told_with_its_change_from_the_runs_own_images(
     store: RunStore,
 ) -> None:

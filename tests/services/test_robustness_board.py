@@ -69,9 +69,11 @@ def test_images_and_versions_of_the_suite_are_never_mixed(store: RunStore) -> No
     evaluate(store, runs[1], SCORES, suite=FULL, version=2)
     evaluate(store, runs[0], SCORES, suite=FULL, dataset="other", digest="sha256:other")
     evaluate(store, runs[1], SCORES, suite=FULL, split="val", digest="sha256:val")
+    evaluate(store, runs[0], SCORES, suite=FULL, content="sha256:redrawn")
     board = compare(store)
 
-    assert [(e.dataset_digest, e.version, e.split, names(e)) for e in board.sets] == [
+    assert (board.sets[0].content_digest, names(board.sets[0])) == ("sha256:redrawn", ["b4/1"])
+    assert [(e.dataset_digest, e.version, e.split, names(e)) for e in board.sets[1:]] == [
         ("sha256:val", 1, "val", ["b4/2"]),
         ("sha256:other", 1, "test", ["b4/1"]),
         ("sha256:test", 2, "test", ["b4/2"]),

@@ -128,6 +128,7 @@ def test_only_evaluations_by_hand_of_the_best_epoch_that_stand_are_looked_at(
         split="test",
         dataset="größe",
         dataset_digest="sha256:test",
+        content_digest="sha256:test-content",
         score=0.5,
         loss=0.4,
     )
@@ -164,6 +165,7 @@ def test_scores_are_read_as_they_were_recorded(store: RunStore) -> None:
     full, bare = found[first], found[second]
 
     assert (full.dataset, full.root, full.classes) == ("größe", "/data/größe", (3, 7))
+    assert (full.content_digest, bare.content_digest) == ("sha256:test-content", None)
     assert (full.threshold, full.accuracy_at_half, full.test_uses) == (0.43, 0.625, 2)
     assert (full.is_own, full.is_in_sample, full.seen) == (True, False, 3)
     assert full.intervals == {"accuracy": (0.5, 0.875)}
@@ -249,7 +251,7 @@ def test_details_of_another_version_are_not_guessed_at(sqlite_store: RunStore) -
     (standing,) = store.evaluations.list_standings("eer")
     scores = store.evaluations.read_scores({standing.id})[standing.id]
 
-    assert standing.score is None
+    assert (standing.score, standing.content_digest) == (None, None)
     assert (scores.values["accuracy"], scores.values["eer"], scores.is_own) == (0.75, None, None)
     assert store.evaluations.read_suites() == {}
 
@@ -259,4 +261,4 @@ def test_runs_with_weights_are_listed(store: RunStore) -> None:
     record_epoch(store, attempt, 1)
     begin_run(store)
 
-    assert store.evaluations.list_trained() == [TrainedRun(run.id, "b4/1", None)]
+    assert store.evaluations.list_trained() == [TrainedRun(run.id, "b4/1", None, None)]
