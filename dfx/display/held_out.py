@@ -19,6 +19,7 @@ from dfx.display.scored_sets import (
     evaluate_command,
     format_interval,
     name_few,
+    say_nothing,
     set_title,
     unscored_lines,
 )
@@ -39,7 +40,7 @@ def held_out_table(board: HeldOutBoard, *, home: Path | None = None) -> Renderab
         home: As given on the command line, for the commands that are shown.
     """
     if not board.sets:
-        return Text(printable(_nothing(board, home)))
+        return say_nothing(_nothing(board, home))
     parts: list[RenderableType] = []
     for each in board.sets:
         parts += [HeldOutTable(board, each, home=home), Text()]

@@ -20,6 +20,7 @@ from dfx.display.scored_sets import (
     explain_marks,
     format_interval,
     mark_optimistic,
+    say_nothing,
     set_title,
     unscored_lines,
 )
@@ -45,7 +46,7 @@ def matrix_table(matrix: Matrix, *, home: Path | None = None) -> RenderableType:
     """
     if matrix.rows:
         return MatrixTable(matrix, home=home)
-    return Text(printable(_nothing(matrix, home)))
+    return say_nothing(_nothing(matrix, home))
 
 
 def set_names(matrix: Matrix) -> list[str]:

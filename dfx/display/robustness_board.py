@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from dfx.display.console import printable
 from dfx.display.figures import ABSENT, format_count, format_score
 from dfx.display.scored_sets import (
     evaluate_command,
     explain_marks,
     mark_optimistic,
+    say_nothing,
     set_title,
     unscored_lines,
 )
@@ -40,7 +40,7 @@ def robustness_board_table(board: RobustBoard, *, home: Path | None = None) -> R
         home: As given on the command line, for the commands that are shown.
     """
     if not board.sets:
-        return Text(printable(_nothing(board, home)))
+        return say_nothing(_nothing(board, home))
     parts: list[RenderableType] = []
     for each in board.sets:
         parts += [RobustnessTable(each, board.metric), Text()]
@@ -90,11 +90,14 @@ class RobustnessTable:
                 f"{run.summary.run}{_mark(run)}",
                 self._value(run.clean),
                 *(self._value(run.lowest[family]) for family in families),
-                ABSENT if run.worst is None else run.worst.title,
+                self._worst(run.worst),
             ]
             for run in shown.runs
         ]
         return FoldingTable(columns, rows)
+
+    def _worst(self, worst: ConditionResult | None) -> str:
+        return ABSENT if worst is None else f"{worst.title} {self._value(worst)}"
 
     def _value(self, result: ConditionResult | None) -> str:
         return format_score(None if result is None else getattr(result, self._metric.name))

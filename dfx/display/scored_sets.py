@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dfx.display.console import printable
@@ -96,3 +97,15 @@ def evaluate_command(run: str, options: str, home: Path | None) -> str:
     """
     words = ["dfx evaluate", run, options, f"--home {shlex.quote(str(home))}" if home else ""]
     return " ".join(word for word in words if word)
+
+
+def say_nothing(text: str) -> RenderableType:
+    """What is said in place of a board, with the command at its end on a line that is not wrapped.
+
+    Args:
+        text: A command stands after the last two spaces, where there is one.
+    """
+    words, gap, command = text.rpartition("  ")
+    if not gap:
+        return Text(printable(text))
+    return Group(Text(printable(words)), unbroken(f"  {printable(command)}"))

@@ -83,7 +83,7 @@ def ask_board(
         )
     chosen = None
     if board == "test":
-        chosen = parse_columns(columns, also=TEST_COLUMNS)
+        chosen = parse_columns(_as_test_columns(columns), also=TEST_COLUMNS)
         asked = parse_metric(metric, TEST_METRICS, prefix="test_")
         if all_settings:
             chosen = tuple(dict.fromkeys((*(chosen or (asked.name,)), *KINDS)))
@@ -103,3 +103,11 @@ def ask_board(
         limit=limit,
         columns=chosen,
     )
+
+
+def _as_test_columns(columns: str | None) -> str | None:
+    """Metrics by their bare names, and the heading of uses, are the test board's own here."""
+    if columns is None:
+        return None
+    own = {**{name: f"test_{name}" for name in SET_METRICS}, "uses": "test_uses"}
+    return ",".join(own.get(name.strip(), name) for name in columns.split(","))

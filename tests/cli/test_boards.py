@@ -198,3 +198,13 @@ def test_lost_record_is_told_by_every_board(
 
     assert outcome.code == 3
     assert "dfx db check --adopt" in outcome.stderr
+
+
+def test_bare_names_on_the_test_board_are_its_own(dfx: Command, home: Path) -> None:
+    command = ("compare", "--home", home, "--split", "test", "-f", "csv", "--columns")
+    bare, full = (
+        dfx(*command, names).stdout for names in ("accuracy,uses", "test_accuracy,test_uses")
+    )
+
+    assert bare == full
+    assert "val_accuracy" not in bare

@@ -158,5 +158,5 @@ def test_nothing_is_a_word_on_how_to_start(
 
     assert command.format("best") in render(show(waiting), 200)
     assert command.format(run) in render(show(replace(waiting, is_filtered=True)), 200)
-    assert "have weights yet.  Start one:  dfx run" in render(show(empty, home=Path("x")), 200)
+    assert "have weights yet.  Start one:\n  dfx run" in render(show(empty, home=Path("x")), 60)
     assert "meets the condition" in render(show(replace(empty, is_filtered=True)), 200)
