@@ -69,7 +69,8 @@ class Interval:
         low: Lower end.
         high: Upper end.
         method: How it was found.
-        left_out: Resamples in which the metric was undefined, and which are not in it.
+        left_out: Resamples in which the metric was undefined, and which are not in it; 0 of all
+            metrics but precision, which had such intervals before shares had Wilson's.
     """
 
     low: float
