@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dfx.evaluation.delong import compare_aucs
 from dfx.records import CLASS_NAMES
 from dfx.records.leaderboard import AucDifference
-from dfx.services.significance import NoPair, Pair, Scored, ScoredImage, read_pair
+from dfx.services.significance import NoPair, Pair, Scored, ScoredImage, read_validation_pair
 from dfx.tracking.store import RunStore
 
 
@@ -29,7 +29,7 @@ def compare_auc_predictions(store: RunStore, first: Scored, second: Scored) -> A
         The test; without figures but with a reason where predictions are not to be had.
     """
     try:
-        return compare_rankings(read_pair(store, first, second))
+        return compare_rankings(read_validation_pair(store, first, second))
     except NoPair as missing:
         return AucDifference(first.run, second.run, None, None, None, None, missing.reason)
 

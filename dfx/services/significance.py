@@ -79,7 +79,7 @@ def compare_predictions(store: RunStore, first: Scored, second: Scored) -> Paire
         The test; without figures but with a reason where predictions are not to be had.
     """
     try:
-        return compare_verdicts(read_pair(store, first, second))
+        return compare_verdicts(read_validation_pair(store, first, second))
     except NoPair as missing:
         return PairedTest(first.run, second.run, None, None, None, missing.reason)
 
@@ -93,6 +93,19 @@ def compare_verdicts(pair: Pair) -> PairedTest:
         only_first += is_right and not is_theirs_right
         only_second += is_theirs_right and not is_right
     return PairedTest(*pair.names, only_first, only_second, mcnemar_p(only_first, only_second))
+
+
+def read_validation_pair(store: RunStore, first: Scored, second: Scored) -> Pair:
+    """Two runs' predictions of the validation images that they share.
+
+    Raises:
+        NoPair: As `read_pair`, and where images of the same names and sizes have other contents.
+    """
+    read = [store.get_run(run.id).find_split("val") for run in (first, second)]
+    if len({summary.content_digest for summary in read if summary is not None}) > 1:
+        names = f"{first.run} and {second.run}"
+        raise NoPair(f"the validation images of {names} differ, though not in names and sizes")
+    return read_pair(store, first, second)
 
 
 def read_pair(store: RunStore, first: Scored, second: Scored) -> Pair:

@@ -32,6 +32,7 @@ def add_run(
     *,
     settings: Mapping[str, Any] | None = None,
     digest: str | None = "sha256:val",
+    content: str | None = None,
     train_digest: str = "sha256:train",
     status: Status = Status.COMPLETED,
     losses: Sequence[float] | None = None,
@@ -41,6 +42,8 @@ def add_run(
     """A run that has ended, with an epoch for each accuracy; the best one is kept as such.
 
     Args:
+        digest: Of names and sizes of the validation images.
+        content: Of their contents; that of a set which has not changed where None.
         verdicts: For each validation image `1` where it is right and `0` where it is wrong; written
             as the predictions of the best epoch.
     """
@@ -57,7 +60,7 @@ def add_run(
     if digest is not None:
         splits = [
             SplitSummary("train", train_digest, train_digest + "-content", 40, 60),
-            SplitSummary("val", digest, digest + "-content", 4, 6),
+            SplitSummary("val", digest, content or digest + "-content", 4, 6),
         ]
         store.record_data(attempt.id, splits)
     best = 0.0

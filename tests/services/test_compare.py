@@ -246,6 +246,17 @@ def test_without_predictions_it_is_said_why(
     assert reason in str(group.test.reason)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "auc"])
+def test_runs_are_not_paired_where_the_pictures_differ(store: RunStore, metric: str) -> None:
+    """Though they have the same names and sizes, and so stand in one table."""
+    for content in ("sha256:drawn", "sha256:redrawn"):
+        add_run(store, content=content, verdicts="1100")
+    (group,) = compare(store, metric=metric).groups
+
+    assert group.test is not None and group.test.p is None
+    assert "b4/1 and b4/2 differ" in str(group.test.reason)
+
+
 def test_aucs_are_tested_where_they_rank(store: RunStore) -> None:
     """By DeLong's test of the stored scores, matched by image; only their order matters."""
     rng = np.random.default_rng(3)
