@@ -70,9 +70,9 @@ def _draw(surface: Surface, robustness: Robustness) -> None:
         axes.set_xlim(-0.6, places[-1] + 0.6)
         axes.grid(visible=False, axis="x")
     lower.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-    lower.set_ylim(-0.02, 1.02)
+    lower.set_ylim(-0.05, 1.05)
     low, high = upper.get_ylim()
-    upper.set_ylim(max(-0.02, low), min(1.006, max(high, low + 0.05)))
+    upper.set_ylim(max(-0.05, low), min(1.02, max(high, low + 0.05)))
     if not upper.lines:
         upper.set_title("AUC")
         words = "undefined: a class is missing"

@@ -27,7 +27,6 @@ def write_sources(report: EvaluationReport) -> Html:
         Column("source", number=False),
         Column("real"),
         Column("deepfakes"),
-        Column("right"),
         Column("accuracy"),
         *([Column("at 0.5")] if with_half else []),
         Column("AUC"),
@@ -42,7 +41,6 @@ def _row(group: GroupResult, *, with_half: bool) -> list[str]:
         path(group.source),
         format_count(group.real),
         format_count(group.deepfake),
-        format_count(group.right),
         join(
             (
                 format_metric(group.accuracy),
