@@ -155,7 +155,8 @@ class Overlap:
         train: Scored images whose content was in the training set; None where its list of images
             is gone.
         val: Scored images whose content was in the validation set; None likewise.
-        either: Scored images in one of them or both, as far as is known.
+        either: Scored images that the reading `without_overlap` leaves out: those in one of them or
+            both, as far as is known; of a set of validation images alone, those in training.
         unknown: Why a list is not to be had, in words, else None.
     """
 
