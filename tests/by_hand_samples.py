@@ -9,16 +9,14 @@ from typing import Any
 from dfx.records import Confusion, Evaluation
 from dfx.records.evaluation import (
     METRIC_NAMES,
-    ConditionResult,
     EvaluationDetail,
-    FormatCheck,
     GroupResult,
     Interval,
     Overlap,
     Reading,
-    Robustness,
     ScoredData,
 )
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 
 
 def make_reading(kind: Any = "shipped", **changes: Any) -> Reading:

@@ -7,7 +7,8 @@ from typing import Any
 
 from dfx.display.robustness import robustness_rows
 from dfx.records import Evaluation
-from dfx.records.evaluation import METRIC_NAMES, EvaluationDetail, Reading, Robustness
+from dfx.records.evaluation import METRIC_NAMES, EvaluationDetail, Reading
+from dfx.records.robustness import Robustness
 
 
 def evaluation_document(run_name: str, evaluation: Evaluation) -> dict[str, Any]:

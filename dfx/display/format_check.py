@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from dfx.display.figures import format_count, format_p
 from dfx.records import CLASS_NAMES
-from dfx.records.evaluation import FormatCheck, Robustness
 from dfx.records.leaderboard import SIGNIFICANT
+from dfx.records.robustness import FormatCheck, Robustness
 
 Formats = Mapping[str, Mapping[str, int]]
 """Images by class and file format."""

@@ -13,7 +13,7 @@ from dfx.display.figures import ABSENT, format_count, format_score
 from dfx.display.format_check import describe_format_check, describe_formats, shows_change
 from dfx.display.meters import Meter
 from dfx.display.table import Cell, Column, FoldingTable
-from dfx.records.evaluation import Robustness
+from dfx.records.robustness import Robustness
 
 ROBUSTNESS_COLUMNS = (
     "name",

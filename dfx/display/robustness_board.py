@@ -21,8 +21,9 @@ from dfx.display.scored_sets import (
     unscored_lines,
 )
 from dfx.display.table import Column, FoldingTable
-from dfx.records.evaluation import METRIC_HEADINGS, ConditionResult
+from dfx.records.evaluation import METRIC_HEADINGS
 from dfx.records.leaderboard import Metric
+from dfx.records.robustness import ConditionResult
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
 _OPTION = "--robustness"

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from dfx.display.held_out_document import RUN_COLUMNS, describe_run
-from dfx.records.evaluation import ConditionResult
 from dfx.records.leaderboard import Metric
+from dfx.records.robustness import ConditionResult
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
 _SET = ("split", "dataset", "dataset_digest", "content_digest", "version")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dfx.records import RunSummary, Split
 from dfx.records.boards import SET_METRICS, SetScores
-from dfx.records.evaluation import ConditionResult
 from dfx.records.leaderboard import Metric
+from dfx.records.robustness import ConditionResult
 
 ROBUSTNESS_METRICS = {name: SET_METRICS[name] for name in ("auc", "accuracy")}
 """What is known of a run under each condition that can be ranked by, the usual one first."""

@@ -18,8 +18,9 @@ from dfx.evaluation.inference import Scores
 from dfx.evaluation.reliability import reliability_curve
 from dfx.models.weights import Weights
 from dfx.records import DEEPFAKE, REAL, Evaluation, RunDetail
-from dfx.records.evaluation import EvaluationDetail, GroupResult, Reading, Robustness, ScoredData
+from dfx.records.evaluation import EvaluationDetail, GroupResult, Reading, ScoredData
 from dfx.records.report import EvaluationReport
+from dfx.records.robustness import Robustness
 from dfx.services.best_weights import BestWeights
 from dfx.services.examples import choose_examples
 from dfx.services.readings import SEED, Fitted, read_scores

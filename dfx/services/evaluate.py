@@ -25,8 +25,8 @@ from dfx.messages import Message, Notice, counted, ordinal
 from dfx.models.device import describe_device, resolve_device
 from dfx.models.weights import Weights
 from dfx.records import Evaluation, Split
-from dfx.records.evaluation import Robustness
 from dfx.records.report import EvaluationReport
+from dfx.records.robustness import Robustness
 from dfx.services.appraisal import Scored, appraise, compose_report, flatten, read_p_deepfake
 from dfx.services.best_weights import BestWeights, find_best_weights
 from dfx.services.evaluation_files import (

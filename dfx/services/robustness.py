@@ -30,7 +30,7 @@ from dfx.evaluation.robustness import (
     library_versions,
 )
 from dfx.records import CLASS_NAMES, Confusion
-from dfx.records.evaluation import ConditionResult, FormatCheck, Robustness
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 from dfx.services.sources import count_formats
 
 _CLEAN = Condition("clean", "clean", 0.0, "as they are")

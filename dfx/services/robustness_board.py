@@ -9,8 +9,8 @@ from pathlib import Path
 from dfx.errors import NotFoundError, RecordLost
 from dfx.records import Split
 from dfx.records.boards import SetScores, SetStanding
-from dfx.records.evaluation import ConditionResult
 from dfx.records.leaderboard import Metric
+from dfx.records.robustness import ConditionResult
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet, Suite
 from dfx.services.compare import Question
 from dfx.services.home import find_home, open_store

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from dfx.records import Confusion
 from dfx.records.boards import SetScores, SetStanding, TrainedRun
-from dfx.records.evaluation import DETAIL_VERSION, METRIC_NAMES, ConditionResult
+from dfx.records.evaluation import DETAIL_VERSION, METRIC_NAMES
+from dfx.records.robustness import ConditionResult
 from dfx.records.robustness_board import Suite
 from dfx.tracking.engine import reading
 from dfx.tracking.escapes import unescape

@@ -16,9 +16,10 @@ from dfx.records.boards import (
     SetScores,
     Unscored,
 )
-from dfx.records.evaluation import METRIC_NAMES, ConditionResult
+from dfx.records.evaluation import METRIC_NAMES
 from dfx.records.leaderboard import AucDifference, Leaderboard, PairedTest
 from dfx.records.matrix import Elsewhere, Matrix, MatrixCell, MatrixColumn, MatrixRow
+from dfx.records.robustness import ConditionResult
 from dfx.records.robustness_board import RobustBoard, RobustRun, RobustSet
 
 TEST = "sha256:51ab" + "0" * 60

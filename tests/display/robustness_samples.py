@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfx.records import Confusion
-from dfx.records.evaluation import ConditionResult, FormatCheck, Robustness
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 
 REAL, DEEPFAKE = 400, 500
 

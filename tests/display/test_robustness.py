@@ -21,7 +21,7 @@ from dfx.display.robustness import (
     robustness_rows,
 )
 from dfx.records import Confusion
-from dfx.records.evaluation import ConditionResult, FormatCheck, Robustness
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 
 from .robustness_samples import sample_robustness
 

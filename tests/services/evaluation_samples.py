@@ -15,15 +15,13 @@ from dfx.evaluation.intervals import wilson_interval
 from dfx.records import Confusion, Evaluation, Run, Split
 from dfx.records.evaluation import (
     METRIC_NAMES,
-    ConditionResult,
     EvaluationDetail,
-    FormatCheck,
     Interval,
     Overlap,
     Reading,
-    Robustness,
     ScoredData,
 )
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 from dfx.tracking.store import RunStore
 
 SUITE = {

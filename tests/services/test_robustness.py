@@ -26,10 +26,7 @@ from dfx.evaluation.inference import Scores
 from dfx.evaluation.intervals import wilson_interval
 from dfx.evaluation.robustness import SUITE, SUITE_VERSION, Condition, library_versions
 from dfx.records import Confusion
-from dfx.records.evaluation import (
-    ConditionResult,
-    Robustness,
-)
+from dfx.records.robustness import ConditionResult, Robustness
 from dfx.services.robustness import check_formats, measure_robustness
 
 Statistic = Callable[[Tensor], NDArray[np.float64]]

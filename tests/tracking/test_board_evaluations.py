@@ -13,15 +13,13 @@ from dfx.records import Confusion
 from dfx.records.boards import SetStanding, TrainedRun
 from dfx.records.evaluation import (
     METRIC_NAMES,
-    ConditionResult,
     EvaluationDetail,
-    FormatCheck,
     Interval,
     Overlap,
     Reading,
-    Robustness,
     ScoredData,
 )
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 from dfx.records.robustness_board import Suite
 from dfx.tracking.store import RunStore
 

@@ -30,17 +30,9 @@ from dfx.records import (
     SplitSummary,
     Status,
 )
-from dfx.records.evaluation import (
-    ConditionResult,
-    EvaluationDetail,
-    FormatCheck,
-    Overlap,
-    Reading,
-    ReadingKind,
-    Robustness,
-    ScoredData,
-)
+from dfx.records.evaluation import EvaluationDetail, Overlap, Reading, ReadingKind, ScoredData
 from dfx.records.report import EvaluationReport, Example
+from dfx.records.robustness import ConditionResult, FormatCheck, Robustness
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -13,8 +13,8 @@ from dfx.display.report.figure import Surface, add_axes
 from dfx.display.report.palette import LIGHT, Role
 from dfx.display.report.words import caption_pictures, format_threshold
 from dfx.evaluation.intervals import wilson_interval
-from dfx.records.evaluation import ConditionResult, Robustness
 from dfx.records.report import EvaluationReport
+from dfx.records.robustness import ConditionResult, Robustness
 
 _SIZE = (880, 530)
 _GAP = 0.8

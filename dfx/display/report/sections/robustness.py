@@ -10,8 +10,8 @@ from dfx.display.report.chart import Chart
 from dfx.display.report.markup import Column, Html, element, join, paragraph, section, table
 from dfx.display.report.sections.curves import show_wide_chart
 from dfx.display.report.words import format_range, format_threshold
-from dfx.records.evaluation import FormatCheck, Robustness
 from dfx.records.report import EvaluationReport
+from dfx.records.robustness import FormatCheck, Robustness
 
 
 def write_robustness(report: EvaluationReport, charts: Mapping[str, Chart]) -> Html:
