@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from dfx.config import KINDS
 from dfx.records import ProcessIdentity, RunSummary
 from dfx.tracking import summaries
+from dfx.tracking.escapes import unescape_all
 from dfx.tracking.tables import (
     AttemptRow,
     CheckpointRow,
@@ -218,8 +219,17 @@ def _read_rows(
     found = select(run_id, *wanted).where(*conditions).order_by(row.id)
     if row in {EpochRow, CheckpointRow}:
         found = found.join(AttemptRow, AttemptRow.id == row.attempt_id)
-    rows = [(names[values[0]], *values) for values in session.execute(found)]
+    # Names in details are stored as every database takes them.
+    back = [unescape_all if name == "detail" else _as_it_is for name in ("run_id", *columns)]
+    rows = [
+        (names[values[0]], *(change(value) for change, value in zip(back, values, strict=True)))
+        for values in session.execute(found)
+    ]
     return Extract(name, {**_OF_A_RUN, **columns}, rows)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _read_uses(session: Session, names: Mapping[int, str]) -> list[tuple[Any, ...]]:
