@@ -109,12 +109,12 @@ def test_no_more_is_kept_than_the_scores(
         # Told at the end always, whatever the time between.
         scorer.score(list_of, text="", notify=look)
 
-    for count in (8, 80, 800):
+    for count in (8, 80, 400):
         measure(count)
     one_image = 3 * SIZE * SIZE
 
-    assert most[800] - most[80] < 720 * one_image / 10
-    assert most[800] - most[80] <= 10 * (most[80] - most[8]) + 4 * one_image
+    assert most[400] - most[80] < 320 * one_image / 10
+    assert most[400] - most[80] <= 5 * (most[80] - most[8]) + 4 * one_image
 
 
 def test_numbers_that_are_not_finite_are_no_scores(images: tuple[ListedImage, ...]) -> None:
