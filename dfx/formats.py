@@ -23,12 +23,14 @@ class PredictionFormat(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """How the record is written for other programs."""
+    """How the record, or a run's best weights, are written for other programs."""
 
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
     TENSORBOARD = "tensorboard"
+    ONNX = "onnx"
+    SAFETENSORS = "safetensors"
 
 
 class SplitName(StrEnum):

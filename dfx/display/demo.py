@@ -12,8 +12,9 @@ from rich.text import Text
 from dfx.display.evaluation import evaluation_report
 from dfx.display.leaderboard import leaderboard_table
 from dfx.display.predictions import prediction_lines
-from dfx.records import Evaluation, Prediction
+from dfx.records import Evaluation
 from dfx.records.leaderboard import Leaderboard
+from dfx.records.prediction import Prediction
 
 
 def demo_page(

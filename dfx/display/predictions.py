@@ -15,7 +15,8 @@ from dfx.display.figures import format_percent
 from dfx.display.formats import csv_line, dump_json, markdown_line
 from dfx.display.table import unbroken
 from dfx.formats import PredictionFormat
-from dfx.records import LABELS, Prediction
+from dfx.records import LABELS
+from dfx.records.prediction import Prediction
 
 PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 """The columns of CSV and Markdown, and the keys in JSON."""
@@ -84,7 +85,7 @@ class PredictionWriter:
         self._written += 1
 
     def _line(self, prediction: Prediction) -> Text:
-        path = printable(prediction.path)
+        path = printable(prediction.path or "")
         # A longer path than any so far moves the column for those that follow.
         room = stdout_console().width - _VERDICT_WIDTH - len(_GAP)
         if self._path_width < cell_len(path) <= room:
@@ -95,10 +96,10 @@ class PredictionWriter:
 
 def prediction_lines(predictions: Sequence[Prediction]) -> list[Text]:
     """Predictions that are all there already, as lines with their columns aligned."""
-    width = max((cell_len(printable(p.path)) for p in predictions), default=0)
+    width = max((cell_len(printable(p.path or "")) for p in predictions), default=0)
     lines = []
     for prediction in predictions:
-        path = printable(prediction.path)
+        path = printable(prediction.path or "")
         padding = " " * (width - cell_len(path))
         lines.append(unbroken(path + padding + _GAP, *_verdict(prediction)))
     return lines

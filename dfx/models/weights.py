@@ -21,10 +21,16 @@ from torch import Tensor, nn
 from dfx.errors import WeightsError
 from dfx.models.network import create_module
 from dfx.records import CLASS_NAMES, Preprocessing
+from dfx.records.prediction import ImageProfile, Span
 
 FORMAT = "dfx-weights"
-VERSION = 1
-"""Version of the layout. Raise it when a key moves or changes meaning, and read the older ones."""
+VERSION = 2
+"""Version of the layout. Raise it when a key comes, moves or changes meaning; read the older ones.
+
+1: the first. 2: `training_images` says what the images of the training are like.
+"""
+
+_SINCE_2 = frozenset({"training_images"})
 
 _NO_WEIGHTS = (
     pickle.UnpicklingError,
@@ -56,6 +62,8 @@ class Weights:
         precision: Number format it was trained and validated in.
         metrics: Validation metrics at that epoch, uncalibrated, at threshold 0.5.
         config: The run's configuration by dotted key.
+        training_images: What the images it was trained on are like; None where a dfx wrote the file
+            that did not look.
     """
 
     architecture: str
@@ -70,6 +78,7 @@ class Weights:
     precision: str
     metrics: Mapping[str, float | None]
     config: Mapping[str, Any]
+    training_images: ImageProfile | None = None
 
     def build(self) -> nn.Module:
         """The network, in evaluation mode.
@@ -101,10 +110,28 @@ def dump_weights(weights: Weights) -> bytes:
         "state": dict(weights.state),
         "metrics": dict(weights.metrics),
         "config": dict(weights.config),
+        "training_images": _dump_profile(weights.training_images),
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
+
+
+def _dump_profile(profile: ImageProfile | None) -> dict[str, Any] | None:
+    if profile is None:
+        return None
+    values = asdict(profile)
+    # Tuples with names would come back without them.
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
+
+
+def _parse_profile(values: Mapping[str, Any] | None) -> ImageProfile | None:
+    if values is None:
+        return None
+    spans = {key: Span(*value) for key, value in values.items() if isinstance(value, list)}
+    return ImageProfile(**{**values, **spans})
 
 
 def load_weights(path: Path) -> Weights:
@@ -130,9 +157,10 @@ def load_weights(path: Path) -> Weights:
 
 
 def _parse(content: Mapping[str, Any], path: Path) -> Weights:
-    if content["version"] > VERSION:
+    version = content["version"]
+    if version > VERSION:
         raise WeightsError(
-            f"{path} has version {content['version']}; this dfx reads up to {VERSION}",
+            f"{path} has version {version}; this dfx reads up to {VERSION}",
             hint="upgrade dfx: pip install --upgrade dfx",
         )
     if tuple(content["class_names"]) != CLASS_NAMES:
@@ -141,9 +169,10 @@ def _parse(content: Mapping[str, Any], path: Path) -> Weights:
             f" expected {' and '.join(CLASS_NAMES)}, in this order",
             hint="its verdicts would be wrong; train it anew with dfx run --weights",
         )
-    values = {name: content[name] for name in Weights.__slots__}
+    values = {name: content[name] for name in Weights.__slots__ if name not in _SINCE_2}
     settings = values.pop("preprocessing")
     return Weights(
+        training_images=_parse_profile(content["training_images"] if version > 1 else None),
         preprocessing=Preprocessing(
             image_size_px=settings["image_size_px"],
             mean=tuple(settings["mean"]),

@@ -1,7 +1,7 @@
 """The frozen values that travel between rooms.
 
-Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations, predictions.
-What is asked of them and answered has modules of its own: `leaderboard`, `differences`, `history`,
+Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations. What is asked of
+them and answered has modules of its own: `prediction`, `leaderboard`, `differences`, `history`,
 `inventory` of files, `condition` of the record, `findings` of an examination, `evaluation` in full
 with its `robustness` and `report`, `settings` with their sources. What a running training tells the
 one who watches is in `dfx.messages`. Ids that only storage needs stay in `dfx.tracking`; arrays and
@@ -373,28 +373,3 @@ class Standing(NamedTuple):
     validation_digest: str | None
     score: float | None
     loss: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The verdict on one image, or why there is none.
-
-    Attributes:
-        path: As it was given.
-        label: `Real` or `Deepfake`; None with an error.
-        probability: Of that label.
-        p_deepfake: Calibrated probability that the image is a deepfake.
-        threshold: p_deepfake from which the label is `Deepfake`.
-        run: Name of the run the weights come from.
-        epoch: Epoch the weights come from.
-        error: Why the image could not be read, else None.
-    """
-
-    path: str
-    label: str | None
-    probability: float | None
-    p_deepfake: float | None
-    threshold: float
-    run: str
-    epoch: int
-    error: str | None = None

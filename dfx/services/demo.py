@@ -10,8 +10,9 @@ from typing import Any
 from dfx.data.sample import write_sample
 from dfx.errors import NotFoundError
 from dfx.messages import Counting, Message, Notice, RunFinished
-from dfx.records import Evaluation, Prediction, Status
+from dfx.records import Evaluation, Status
 from dfx.records.leaderboard import Leaderboard
+from dfx.records.prediction import Prediction
 from dfx.services.compare import compare_runs
 from dfx.services.configure import configure, find_file
 from dfx.services.home import open_store

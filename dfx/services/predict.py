@@ -18,7 +18,8 @@ from dfx.evaluation.inference import forward, probabilities
 from dfx.evaluation.precision import Precision, resolve_precision
 from dfx.models.device import resolve_device
 from dfx.models.weights import Weights, load_weights
-from dfx.records import DEEPFAKE, LABELS, REAL, Prediction
+from dfx.records import DEEPFAKE, LABELS, REAL
+from dfx.records.prediction import Prediction
 from dfx.services.best_weights import find_best_weights
 from dfx.services.home import find_home, open_store
 

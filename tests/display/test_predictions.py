@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 
 from dfx.display.predictions import PREDICTION_COLUMNS, PredictionWriter, prediction_lines
 from dfx.formats import PredictionFormat
-from dfx.records import Prediction
+from dfx.records.prediction import Prediction
 
 FAKE = Prediction("img.png", "Deepfake", 0.9731, 0.9731, 0.5, "b4/1", 11)
 REAL = Prediction("photos/größe [b]試[/b].png", "Real", 0.99999, 0.00001, 0.5, "b4/1", 11)
