@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import warnings
 from collections.abc import Mapping
@@ -43,6 +44,10 @@ _NO_WEIGHTS = (
     struct.error,
 )
 """What torch's restricted unpickler raises when it is fed arbitrary bytes."""
+
+
+_FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+"""What torch says of a function or class that it does not let a file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +204,20 @@ def read_tensors(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except _NO_WEIGHTS:
+    except _NO_WEIGHTS as error:
         # What torch says here advises to load the file all the same, running its code.
+        if wanted := _FORBIDDEN.search(str(error)):
+            raise WeightsError(
+                f"{path} asks for {wanted[1]} to be called when it is loaded, as no weights file"
+                " does; it is refused, and nothing in it was run",
+                hint="of another's network take the weights alone, as"
+                " torch.save(model.state_dict(), …) writes them",
+            ) from None
         raise WeightsError(
             f"{path} cannot be read as weights: it is damaged, or holds other things than tensors"
             " and plain values",
             hint="expected a file written by torch.save; one that would run code when loaded is"
-            " refused",
+            " refused, and nothing in it was run",
         ) from None
     if not isinstance(content, dict):
         raise WeightsError(f"{path} holds {type(content).__name__}; expected names with tensors")

@@ -205,7 +205,7 @@ class TestBadWeightsFiles:
         else:
             torch.save({"weight": Malicious(proof)}, path)
 
-        with pytest.raises(WeightsError, match="holds other things than tensors"):
+        with pytest.raises(WeightsError, match=r"asks for|holds other things"):
             build(weights_file=str(path))
 
         assert not proof.exists()

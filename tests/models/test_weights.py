@@ -17,6 +17,9 @@ from dfx.errors import WeightsError
 from dfx.models.network import create_module
 from dfx.models.weights import VERSION, Weights, dump_weights, load_weights, read_tensors
 from dfx.records import Preprocessing
+from dfx.records.prediction import ImageProfile, Span
+
+REVISIONS = sorted((Path(__file__).parent / "revisions").glob("weights-*.pt"))
 
 
 def make_weights(**changes: Any) -> Weights:
@@ -34,6 +37,14 @@ def make_weights(**changes: Any) -> Weights:
         precision="bfloat16",
         metrics={"accuracy": 0.9, "auc": None},
         config=ExperimentConfig().flat(),
+        training_images=ImageProfile(
+            images=4,
+            shorter_side_px=Span(90, 256.5),
+            size_px=Span(96, 256),
+            aspect=Span(0.75, 1.5),
+            jpeg_quality=None,
+            formats={"JPEG": 3, "PNG": 1},
+        ),
     )
     return replace(weights, **changes)
 
@@ -88,6 +99,21 @@ class TestRoundTrip:
         found = load_weights(write(tmp_path / "w.pt", weights))
 
         assert (found.threshold, found.temperature) == (threshold, temperature)
+
+
+class TestOlderVersions:
+    @pytest.mark.parametrize("path", REVISIONS, ids=lambda path: path.name)
+    def test_can_be_used(self, path: Path) -> None:
+        """Each file was written by the dfx of its version."""
+        weights = load_weights(path)
+
+        assert (weights.run, weights.epoch, weights.training_images) == ("small/1", 1, None)
+        assert weights.build()(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+
+    def test_there_is_one_of_each(self) -> None:
+        versions = [torch.load(path, weights_only=True)["version"] for path in REVISIONS]
+
+        assert versions == list(range(1, VERSION))
 
 
 class TestRefused:
