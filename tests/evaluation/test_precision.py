@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import pytest
 import torch
 
-from dfx.evaluation.precision import autocast, resolve_precision
+from dfx.errors import ConfigError
+from dfx.evaluation.precision import autocast, resolve_inference_precision, resolve_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -43,3 +47,19 @@ def test_float32_is_not_autocast() -> None:
     with autocast("bfloat16", CPU):
         assert torch.is_autocast_enabled("cpu")
         assert torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def test_prediction_takes_what_this_processor_has_in_hardware() -> None:
+    """By the flags that the system reads from the processor itself."""
+    listed = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not listed.exists():
+        pytest.skip("where to look is known of Linux on x86-64 alone")
+    has_it = {"avx512_bf16", "amx_bf16"} & set(listed.read_text().split())
+
+    assert resolve_inference_precision("auto", CPU) == ("bfloat16" if has_it else "float32")
+
+
+def test_prediction_may_be_told() -> None:
+    assert resolve_inference_precision("float32", CPU) == "float32"
+    with pytest.raises(ConfigError, match="'half'; expected auto, float32, bfloat16, float16"):
+        resolve_inference_precision("half", CPU)
