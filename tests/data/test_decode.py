@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -278,10 +279,10 @@ def write_bad(kind: str, path: Path) -> None:
 EXPECTED = {
     "empty": "the file is empty",
     "text": "not an image",
-    "truncated jpeg": "damaged image",
-    "truncated png": "damaged image",
-    "header alone": "not an image",
-    "bomb": f"more than the {PIXEL_LIMIT:,} pixels allowed",
+    "truncated jpeg": "damaged image (it ends too early)",
+    "truncated png": "damaged image (it ends too early)",
+    "header alone": "damaged PNG image, or of a kind that is not read",
+    "bomb": f"3,600,000,000 pixels, more than the {PIXEL_LIMIT:,} allowed",
     "small bomb": f"10001 × 10000 pixels, more than the {PIXEL_LIMIT:,} allowed",
     "folder": "Is a directory",
     "dangling link": "No such file or directory",
@@ -308,7 +309,7 @@ class TestBadFiles:
         path = tmp_path / "bad.jpg"
         write_bad(kind, path)
 
-        with pytest.raises(ImageError, match=f"^image: {EXPECTED[kind]}"):
+        with pytest.raises(ImageError, match=f"^image: {re.escape(EXPECTED[kind])}"):
             decode_image(path.read_bytes())
 
     def test_postscript_is_not_run(self, tmp_path: Path) -> None:
