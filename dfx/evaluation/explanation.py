@@ -185,22 +185,22 @@ def _find_last(calls: Sequence[_Call]) -> _Call | None:
 def _record(module: nn.Module, inputs: Tensor) -> list[_Call]:
     """The calls that a network makes itself for some input, each with those that it made."""
     outermost = _Call(module)
-    stack, last = [outermost], {}
+    stack = [outermost]
+    last: dict[nn.Module, _Call] = {}
 
     def enter(part: nn.Module, _: Any) -> None:
+        if part in last:
+            # Of a module used more than once, such as an activation, captum sees the last call.
+            last[part].shape = ()
         call = last[part] = _Call(part)
         stack[-1].inner.append(call)
         stack.append(call)
 
     def leave(_: nn.Module, __: Any, output: Any) -> None:
         call = stack.pop()
-        # Of a module used more than once, such as an activation, captum sees the last call only.
-        call.inner = [inner for inner in call.inner if last[inner.module] is inner]
         call.is_tensor = isinstance(output, Tensor)
-        tensors = (
-            (output,) if call.is_tensor else output if isinstance(output, tuple | list) else ()
-        )
-        shapes = [tuple(tensor.shape[1:]) for tensor in tensors if isinstance(tensor, Tensor)]
+        outputs = output if isinstance(output, tuple | list) else (output,)
+        shapes = [tuple(tensor.shape[1:]) for tensor in outputs if isinstance(tensor, Tensor)]
         call.shape = max(shapes, key=lambda shape: _count_axes(shape) > 1, default=())
 
     hooks: list[RemovableHandle] = []
@@ -214,4 +214,4 @@ def _record(module: nn.Module, inputs: Tensor) -> list[_Call]:
     finally:
         for hook in hooks:
             hook.remove()
-    return [call for call in outermost.inner if last[call.module] is call]
+    return outermost.inner
