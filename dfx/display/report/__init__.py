@@ -1,8 +1,8 @@
 """The report of an evaluation: a page that opens offline, and its charts as pictures.
 
-`sections` has the parts of the page in their order, `charts` what is drawn. This package alone
-imports matplotlib, so whoever prints no report never loads it. It takes frozen values and gives
-bytes; nothing here reads a file of a run or writes one.
+`sections` has the parts of the page in their order, `charts` what is drawn. Besides
+`dfx.display.explanation` this package alone imports matplotlib, so whoever prints no report never
+loads it. It takes frozen values and gives bytes; nothing here reads a file of a run or writes one.
 """
 
 from __future__ import annotations
