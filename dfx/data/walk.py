@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from dfx.errors import DataError
 
+Report = Callable[[str, str], None]
+"""Told of what a walk passes over: its path, and why."""
 
-def walk_images(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
+_IRREGULAR = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Folder(NamedTuple):
+    """A folder on the way, and what it holds beside folders, sorted, hidden entries apart."""
+
+    path: Path
+    files: list[os.DirEntry[str]]
+
+
+def walk_images(
+    folder: Path, suffixes: tuple[str, ...], *, report: Report | None = None
+) -> Iterator[str]:
     """Paths of the images below a folder, hidden ones apart.
 
     Links are followed; one to a folder on the way down is not, so that the walk ends.
@@ -17,22 +40,54 @@ def walk_images(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     Args:
         folder: Where to begin.
         suffixes: Endings of the names, in lower case.
+        report: Told of each such link, of each folder that cannot be listed, and of what has an
+            image's name but is no file. Without it, links are passed over in silence, a folder is
+            an error, and what is no file is among the images.
 
     Raises:
-        DataError: For a folder that cannot be listed.
+        DataError: For a folder that cannot be listed, where nobody is told of it.
+    """
+    for _, files in walk_folders(folder, report=report):
+        for entry in files:
+            if entry.name.lower().endswith(suffixes):
+                # Asking links alone for their end saves a call for each of the others.
+                if report is None or entry.is_file(follow_symlinks=False):
+                    yield entry.path
+                elif obstacle := find_obstacle(entry.path):
+                    report(entry.path, obstacle)
+                else:
+                    yield entry.path
+
+
+def walk_folders(folder: Path, *, report: Report | None = None) -> Iterator[Folder]:
+    """A folder and all below it, as `walk_images` goes through them.
+
+    Raises:
+        DataError: As there.
     """
     pending = [(folder, frozenset({folder.resolve()}))]
     while pending:
         current, above = pending.pop()
-        for entry in list_folder(current):
+        try:
+            entries = list_folder(current)
+        except DataError as error:
+            if report is None:
+                raise
+            report(str(current), error.message.removeprefix(f"{current}: "))
+            continue
+        files: list[os.DirEntry[str]] = []
+        for entry in entries:
+            # DirEntry would raise at a link to itself; this says that it is no folder.
+            if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):  # noqa: PTH112  # Path raises where the link leads to what may not be seen
+                files.append(entry)
+                continue
             path = Path(entry.path)
-            # DirEntry would raise at a link to itself; Path says that it is no folder.
-            if path.is_dir() if entry.is_symlink() else entry.is_dir():
-                real = path.resolve()
-                if real not in above:
-                    pending.append((path, above | {real}))
-            elif entry.name.lower().endswith(suffixes):
-                yield entry.path
+            real = path.resolve()
+            if real not in above:
+                pending.append((path, above | {real}))
+            elif report is not None:
+                report(entry.path, f"links to {real}, a folder that it lies in (directory loop)")
+        yield Folder(current, files)
 
 
 def list_folder(folder: Path) -> list[os.DirEntry[str]]:
@@ -49,3 +104,18 @@ def list_folder(folder: Path) -> list[os.DirEntry[str]]:
             f"{folder}: {error.strerror or error}", hint="check the folder and its permissions"
         ) from None
     return sorted(shown, key=lambda entry: entry.name)
+
+
+def find_obstacle(path: str) -> str | None:
+    """Why nothing can be read at a path, or reading might never end; None of a regular file."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  # hundreds of thousands may be asked for
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            is_link = os.path.islink(path)  # noqa: PTH114  # as above
+            return "a link to a file that does not exist" if is_link else "does not exist"
+        return error.strerror or str(error)
+    except ValueError:  # a NUL in it
+        return "does not exist"
+    found = (f"{name}, not an image file" for is_such, name in _IRREGULAR if is_such(mode))
+    return next(found, None)
