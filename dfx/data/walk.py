@@ -40,9 +40,10 @@ def walk_images(
     Args:
         folder: Where to begin.
         suffixes: Endings of the names, in lower case.
-        report: Told of each such link, of each folder that cannot be listed, and of what has an
-            image's name but is no file. Without it, links are passed over in silence, a folder is
-            an error, and what is no file is among the images.
+        report: Told of each such link, one to a folder above the beginning included, of each folder
+            that cannot be listed, and of what has an image's name but is no file. Without it, links
+            are passed over in silence, those to above the beginning are followed, a folder is an
+            error, and what is no file is among the images.
 
     Raises:
         DataError: For a folder that cannot be listed, where nobody is told of it.
@@ -65,7 +66,9 @@ def walk_folders(folder: Path, *, report: Report | None = None) -> Iterator[Fold
     Raises:
         DataError: As there.
     """
-    pending = [(folder, frozenset({folder.resolve()}))]
+    real = folder.resolve()
+    # Training has always followed a link to above its folder: other images would be other data.
+    pending = [(folder, frozenset({real} if report is None else {real, *real.parents}))]
     while pending:
         current, above = pending.pop()
         try:

@@ -77,6 +77,15 @@ class TestReports:
 
         assert self.walk(tmp_path) == (["a/b/c.jpg"], {"a/b/up": loop})
 
+    def test_of_a_link_that_leads_above_the_beginning(self, tmp_path: Path) -> None:
+        """Nobody who names a folder means all that it lies in; without reports it is walked."""
+        touch(tmp_path / "here/1.jpg", tmp_path / "2.jpg")
+        (tmp_path / "here/up").symlink_to("..")
+        loop = f"links to {tmp_path}, a folder that it lies in (directory loop)"
+
+        assert self.walk(tmp_path / "here") == (["1.jpg"], {"up": loop})
+        assert walk(tmp_path / "here") == ["1.jpg", "up/2.jpg"]
+
     def test_none_of_a_link_elsewhere(self, tmp_path: Path) -> None:
         touch(tmp_path / "elsewhere/1.jpg")
         (tmp_path / "here").mkdir()
