@@ -3,9 +3,9 @@
 Here are the words of the design: runs, attempts, epochs, checkpoints, evaluations. What is asked of
 them and answered has modules of its own: `prediction`, `leaderboard`, `differences`, `history`,
 `inventory` of files, `condition` of the record, `findings` of an examination, `evaluation` in full
-with its `robustness` and `report`, `settings` with their sources. What a running training tells the
-one who watches is in `dfx.messages`. Ids that only storage needs stay in `dfx.tracking`; arrays and
-tensors in `dfx.evaluation`.
+with its `robustness` and `report`, the `model_card` of exported weights, `settings` with their
+sources. What a running training tells the one who watches is in `dfx.messages`. Ids that only
+storage needs stay in `dfx.tracking`; arrays and tensors in `dfx.evaluation`.
 """
 
 from __future__ import annotations
