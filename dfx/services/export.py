@@ -1,199 +1,124 @@
-"""The record written out for other programs: CSV, JSON, Parquet, or TensorBoard's event files.
+"""What `dfx export` writes: the record of all runs, or the weights of one.
 
-What the tables and their columns are stands in `dfx.tracking.extracts`.
+Here is decided which of them is meant; `record_files` writes the record, and `portable` weights.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from dfx.errors import OUT_OF_SPACE, ConfigError
+from dfx.errors import ConfigError
 from dfx.formats import ExportFormat
-from dfx.services.home import find_home, open_store
-from dfx.services.tensorboard import write_events
-from dfx.tracking.extracts import Extract, Kind
+from dfx.messages import Notice
+from dfx.records.model_card import ModelCard
 
-_DTYPES: dict[Kind, str] = {
-    "text": "string",
-    "nested": "string",
-    "integer": "Int64",
-    "number": "Float64",
-    "truth": "boolean",
-    "time": "datetime64[us, UTC]",
+RECORD = "runs"
+"""What the record of all runs is called on the command line."""
+
+_OF_WEIGHTS = {ExportFormat.ONNX: "detector.onnx", ExportFormat.SAFETENSORS: "detector"}
+"""The formats that weights are written in, each with an example of a target."""
+
+_NEEDED = {
+    ExportFormat.PARQUET: ("pyarrow",),
+    ExportFormat.TENSORBOARD: ("tensorboard",),
+    ExportFormat.ONNX: ("onnx", "onnxscript", "onnxruntime"),
 }
-_NEEDED = {ExportFormat.PARQUET: "pyarrow", ExportFormat.TENSORBOARD: "tensorboard"}
-_DRAFT = ".unfinished"
+"""Packages of the extra that is called as the format is."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
-    """What was written.
-
-    Attributes:
-        rows: By table.
-    """
-
-    folder: Path
-    rows: dict[str, int]
-
-
-def export(what: str, target: Path, fmt: ExportFormat, home: Path | None) -> ExportReport:
-    """Writes the record of all runs into a new or empty folder: all of it, or nothing.
+def export(
+    what: str,
+    target: Path,
+    fmt: ExportFormat | None,
+    home: Path | None,
+    *,
+    render: Callable[[ModelCard], str],
+    notify: Callable[[Notice], None],
+) -> None:
+    """Writes the record of all runs, or the best weights of a run, for other programs.
 
     Args:
-        what: `runs`.
-        target: The folder; it is made, with those above it.
-        fmt: CSV, JSON and Parquet are a file per table, `TENSORBOARD` is a folder per run.
+        what: `runs`; or a run reference, or a weights file.
+        target: What to write; a file for ONNX, else a folder.
+        fmt: None is CSV for the record; weights want one named.
         home: As given on the command line.
+        render: Makes the text of a model card.
+        notify: Told what is exported and why, and what was written.
 
     Raises:
-        ConfigError: For something else to export, a folder that holds something or cannot be
-            written, or a package that is missing.
-        NotFoundError: Where there is no store.
+        ConfigError: For a format that does not go with what is exported, a target that is there
+            already or cannot be written, or a package that is missing.
+        NotFoundError: Where there is no store, or no such run.
+        WeightsError: For weights that cannot be read, or not be written so.
     """
-    if what != "runs":
-        raise ConfigError(
-            f"{what!r} cannot be exported; expected runs", hint="dfx export runs DIR --to csv"
-        )
-    _require_package(fmt)
-    folder = target.expanduser().absolute()
-    with open_store(find_home(home), create=False) as store, _whole(folder, target) as draft:
-        tables = store.read_extracts()
-        if fmt is ExportFormat.TENSORBOARD:
-            tables = [table for table in tables if table.name in {"runs", "epochs"}]
-            write_events(draft, *tables)
-        else:
-            for table in tables:
-                _WRITERS[fmt](draft / f"{table.name}.{fmt}", table)
-    return ExportReport(folder, {table.name: len(table.rows) for table in tables})
+    is_record = what == RECORD
+    _require_match(what, target, fmt, is_record=is_record)
+    chosen = fmt or ExportFormat.CSV
+    _require_packages(chosen)
+    if is_record:
+        # With it comes pandas, and with the other torch; neither needs both.
+        from dfx.services.record_files import write_record  # noqa: PLC0415
 
-
-def _require_package(fmt: ExportFormat) -> None:
-    package = _NEEDED.get(fmt)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise ConfigError(
-            f"--to {fmt} needs the package {package!r}, which is not installed",
-            hint=f"pip install 'dfx[{fmt}]'",
-        )
-
-
-@contextmanager
-def _whole(folder: Path, target: Path) -> Iterator[Path]:
-    """A folder whose content appears in `folder` when all of it is there, and else vanishes."""
-    draft = folder / _DRAFT
-    made: list[Path] = []
-    drafted = False
-    try:
-        _require_empty(folder, target)
-        made += (path for path in (folder, *folder.parents) if not path.exists())
-        draft.mkdir(parents=True)
-        drafted = True
-        yield draft
-        for path in sorted(draft.iterdir()):
-            path.rename(folder / path.name)
-        draft.rmdir()
-    except BaseException as error:
-        if drafted:
-            shutil.rmtree(draft, ignore_errors=True)
-        for path in made:
-            with suppress(OSError):
-                path.rmdir()
-        if isinstance(error, OSError) and error.errno not in OUT_OF_SPACE:
-            raise ConfigError(
-                f"{target} cannot be written: {error.strerror or error}",
-                hint="name a folder where you may write",
-            ) from error
-        raise
-
-
-def _require_empty(folder: Path, target: Path) -> None:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    found = "holds something already" if folder.is_dir() else "is a file"
-    raise ConfigError(
-        f"{target} {found}; expected a new or empty folder", hint="name another folder"
-    )
-
-
-def _write_csv(path: Path, table: Extract) -> None:
-    frame = _to_frame(table)
-    for name, kind in table.columns.items():
-        if kind == "time":
-            frame[name] = frame[name].map(_to_iso, na_action="ignore").astype("string")
-    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
-
-
-def _write_parquet(path: Path, table: Extract) -> None:
-    _to_frame(table).to_parquet(path, index=False, engine="pyarrow")
-
-
-def _write_json(path: Path, table: Extract) -> None:
-    """By the standard library, since pandas writes no more than 15 digits."""
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    text = json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False, default=_to_iso)
-    # A path that is not UTF-8 holds lone surrogates; this makes them JSON's own escapes.
-    path.write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
-
-
-_WRITERS: dict[ExportFormat, Callable[[Path, Extract], None]] = {
-    ExportFormat.CSV: _write_csv,
-    ExportFormat.JSON: _write_json,
-    ExportFormat.PARQUET: _write_parquet,
-}
-
-
-def _to_frame(table: Extract) -> pd.DataFrame:
-    """The table with a type for each column that does not depend on which values are missing."""
-    columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
-    series = {
-        name: _to_series(list(values), kind)
-        for (name, kind), values in zip(table.columns.items(), columns, strict=True)
-    }
-    return pd.DataFrame(series)
-
-
-def _to_series(values: Sequence[Any], kind: Kind) -> pd.Series[Any]:
-    if kind == "setting":
-        dtype, values = _settle(values)
+        rows = write_record(target, chosen, home)
+        counts = ", ".join(f"{name} {count:,}" for name, count in rows.items())
+        notify(Notice(f"{target.expanduser().absolute()}: {counts}"))
     else:
-        dtype = _DTYPES[kind]
-        if kind == "nested":
-            values = [
-                value if value is None else json.dumps(value, ensure_ascii=False)
-                for value in values
-            ]
-    if dtype == "string":
-        values = [value if value is None else _printable(value) for value in values]
-    return pd.Series(values, dtype=dtype)
+        from dfx.services.portable import write_weights  # noqa: PLC0415  # as above
+
+        write_weights(what, target, chosen, home, render=render, notify=notify)
 
 
-def _settle(values: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    """A type that holds all values of a setting; text where they are of several kinds."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds and kinds <= {int, float}:
-        return ("Int64" if kinds == {int} else "Float64"), values
-    if kinds == {bool}:
-        return "boolean", values
-    text = [
-        value if value is None or isinstance(value, str) else json.dumps(value) for value in values
-    ]
-    return "string", text
+def _require_match(what: str, target: Path, fmt: ExportFormat | None, *, is_record: bool) -> None:
+    """Accepts a format that what is exported can have.
+
+    Raises:
+        ConfigError: Saying what goes with what.
+    """
+    if is_record:
+        if fmt in _OF_WEIGHTS:
+            raise ConfigError(
+                f"--to {fmt} is for weights, and runs means the record; expected a run or a weights"
+                " file, or another format",
+                hint=f"dfx export best {_OF_WEIGHTS[fmt]} --to {fmt};"
+                f" the record goes --to {_list_formats(of_weights=False)}",
+            )
+        return
+    if fmt is None:
+        command = f"dfx export {shlex.quote(what)} {shlex.quote(str(target))}"
+        looks_like = target.suffix.lower() == ".onnx"
+        raise ConfigError(
+            f"{what!r} means weights, and --to does not say in which format; expected"
+            f" {_list_formats(of_weights=True)}",
+            hint=f"{command} --to onnx"
+            if looks_like
+            else f"{command} --to onnx (a file), or --to safetensors (a folder); the record of all"
+            " runs is called runs",
+        )
+    if fmt not in _OF_WEIGHTS:
+        raise ConfigError(
+            f"--to {fmt} is for the record, and {what!r} means weights; expected"
+            f" {_list_formats(of_weights=True)}",
+            hint=f"dfx export runs DIR --to {fmt} writes the record of all runs",
+        )
 
 
-def _printable(text: str) -> str:
-    """The text in UTF-8's reach: bytes of a path that are none become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _list_formats(*, of_weights: bool) -> str:
+    *others, last = (fmt.value for fmt in ExportFormat if (fmt in _OF_WEIGHTS) == of_weights)
+    return f"{', '.join(others)} or {last}"
 
 
-def _to_iso(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+def _require_packages(fmt: ExportFormat) -> None:
+    """Accepts a format whose packages are installed, before anything is read or computed.
+
+    Raises:
+        ConfigError: With the command that installs what is missing.
+    """
+    for package in _NEEDED.get(fmt, ()):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"--to {fmt} needs the package {package!r}, which is not installed",
+                hint=f"pip install 'dfx[{fmt}]'",
+            )

@@ -265,7 +265,7 @@ def test_failing_half_way_leaves_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["best", "new"], "'best' cannot be exported; expected runs"),
+        (["runs", "new", "--to", "onnx"], "--to onnx is for weights, and runs means the record"),
         (["runs", "full"], "full holds something already; expected a new or empty folder"),
         (["runs", "full/file"], "full/file is a file; expected a new or empty folder"),
         (["runs", "full/file/new"], "full/file/new cannot be written: Not a directory"),
