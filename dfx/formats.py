@@ -39,3 +39,12 @@ class SplitName(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+
+
+class PrecisionName(StrEnum):
+    """Number formats of prediction; `auto` is the fastest that the device has in hardware."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from types import TracebackType
@@ -10,20 +11,20 @@ from typing import Any, Self
 from rich.cells import cell_len
 from rich.text import Text
 
-from dfx.display.console import printable, stdout_console, write_stdout
+from dfx.display.console import on_terminal, printable, stdout_console, write_stdout
 from dfx.display.figures import format_percent
 from dfx.display.formats import csv_line, dump_json, markdown_line
 from dfx.display.table import unbroken
 from dfx.formats import PredictionFormat
 from dfx.records import LABELS
-from dfx.records.prediction import Prediction
+from dfx.records.prediction import UNCERTAIN, Prediction
 
 PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 """The columns of CSV and Markdown, and the keys in JSON."""
 
-_STYLES = dict(zip(LABELS, ("green", "red"), strict=True))
+_STYLES = {**dict(zip(LABELS, ("green", "red"), strict=True)), UNCERTAIN: "yellow"}
 _GAP = "    "
-_VERDICT_WIDTH = max(map(len, LABELS)) + len(_GAP) + len("100.0 %")
+_VERDICT_WIDTH = len(UNCERTAIN) + len(_GAP) + len("100.0 %")
 
 
 class PredictionWriter:
@@ -46,6 +47,11 @@ class PredictionWriter:
         room = stdout_console().width - _VERDICT_WIDTH - len(_GAP)
         widths = (cell_len(printable(path)) for path in paths)
         self._path_width = max((width for width in widths if width <= room), default=0)
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether each line is seen by a person as it comes."""
+        return on_terminal(sys.stdout)
 
     def __enter__(self) -> Self:
         if self._format is PredictionFormat.CSV:
@@ -73,36 +79,40 @@ class PredictionWriter:
         match self._format:
             case PredictionFormat.TABLE:
                 # Soft wrapping leaves a long path whole.
-                stdout_console().print(self._line(prediction), soft_wrap=True)
+                console = stdout_console()
+                for line in self._lines(prediction):
+                    console.print(line, soft_wrap=True)
             case PredictionFormat.CSV:
-                write_stdout(csv_line(list(row.values())))
+                write_stdout(csv_line(_cells(row)))
             case PredictionFormat.MD:
-                write_stdout(markdown_line(list(row.values())))
+                write_stdout(markdown_line(_cells(row)))
             case PredictionFormat.JSONL:
                 write_stdout(dump_json(row) + "\n")
             case PredictionFormat.JSON:
                 write_stdout((",\n  " if self._written else "\n  ") + dump_json(row))
         self._written += 1
 
-    def _line(self, prediction: Prediction) -> Text:
+    def _lines(self, prediction: Prediction) -> list[Text]:
         path = printable(prediction.path or "")
         # A longer path than any so far moves the column for those that follow.
         room = stdout_console().width - _VERDICT_WIDTH - len(_GAP)
         if self._path_width < cell_len(path) <= room:
             self._path_width = cell_len(path)
-        path += " " * (self._path_width - cell_len(path))
-        return Text.assemble(path, _GAP, *_verdict(prediction))
+        return _lines(prediction, self._path_width)
 
 
 def prediction_lines(predictions: Sequence[Prediction]) -> list[Text]:
     """Predictions that are all there already, as lines with their columns aligned."""
     width = max((cell_len(printable(p.path or "")) for p in predictions), default=0)
-    lines = []
-    for prediction in predictions:
-        path = printable(prediction.path or "")
-        padding = " " * (width - cell_len(path))
-        lines.append(unbroken(path + padding + _GAP, *_verdict(prediction)))
-    return lines
+    return [unbroken(line) for each in predictions for line in _lines(each, width)]
+
+
+def _lines(prediction: Prediction, width: int) -> list[Text]:
+    """A line with the verdict, and one for each warning below it."""
+    path = printable(prediction.path or "")
+    path += " " * (width - cell_len(path)) + _GAP
+    warnings = (Text(f"{'':{width}}{_GAP}! {warning}", "yellow") for warning in prediction.warnings)
+    return [Text.assemble(path, *_verdict(prediction)), *warnings]
 
 
 def _verdict(prediction: Prediction) -> list[Text]:
@@ -110,5 +120,12 @@ def _verdict(prediction: Prediction) -> list[Text]:
         return [Text(f"error: {printable(prediction.error or 'no verdict')}", style="yellow")]
     style = f"bold {_STYLES.get(prediction.label, '')}".strip()
     label = Text(f"{prediction.label:<8}", style=style)
-    share = "" if prediction.probability is None else format_percent(prediction.probability)
-    return [label, Text(f"  {share:>7}")]
+    if prediction.probability is None:
+        share = "" if prediction.p_deepfake is None else format_percent(prediction.p_deepfake)
+        return [label, Text(f" {share:>7} deepfake")]
+    return [label, Text(f"  {format_percent(prediction.probability):>7}")]
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    """The values as cells, in which a list is a text."""
+    return ["; ".join(value) if isinstance(value, tuple) else value for value in row.values()]

@@ -43,7 +43,7 @@ def compile_network(module: nn.Module, loss_of_batch: Callable[[], Tensor]) -> s
         torch.compiler.reset()
         with rehearse(module):
             try_gradients(module, loss_of_batch())
-        return first_line(error)
+        return _reason(error)
     return None
 
 
@@ -68,8 +68,13 @@ def compile_for_inference(module: nn.Module, run: Callable[[], Tensor]) -> str |
     except (RuntimeError, OSError, ImportError) as error:
         module._compiled_call_impl = None  # noqa: SLF001  # as above
         torch.compiler.reset()
-        return first_line(error)
+        return _reason(error)
     return None
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, where the compiler wraps it up in an error of its own too."""
+    return first_line(getattr(error, "inner_exception", error))
 
 
 def _silence() -> None:

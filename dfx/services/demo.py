@@ -15,8 +15,8 @@ from dfx.records.leaderboard import Leaderboard
 from dfx.records.prediction import Prediction
 from dfx.services.compare import compare_runs
 from dfx.services.configure import configure, find_file
+from dfx.services.detector import Detector
 from dfx.services.home import open_store
-from dfx.services.predict import load_detector, predict
 from dfx.services.resume import resume_run
 from dfx.services.show import show_run
 from dfx.services.train import start_run
@@ -29,7 +29,7 @@ SEED = 1
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "demo-b4": {},
-    "demo-small": {"model.name": "resnet10t", "optim.lr": 1e-3, "train.epochs": 10},
+    "demo-small": {"model.name": "resnet10t", "optim.lr": 1e-3, "train.epochs": 8},
 }
 """What each experiment changes in `experiments/demo.toml`."""
 
@@ -86,14 +86,21 @@ def run_demo(folder: Path, notify: Callable[[Message], None]) -> DemoResult:
             f"{winner.run} has no validation report",
             hint=f"remove its files in {home}, or name another folder",
         )
-    detector = load_detector("best", weights_file=None, home=home, device=DEVICE)
+    detector = Detector.load_run(home=home, device=DEVICE)
     images = [
         image
         for class_name in ("real", "deepfake")
         for image in sorted((data / "test" / class_name).iterdir())[:3]
     ]
-    predictions = list(predict(detector, images, batch_size=len(images)))
-    return DemoResult(leaderboard, winner.run, evaluation, detector.origin, predictions, data, home)
+    return DemoResult(
+        leaderboard=leaderboard,
+        winner=winner.run,
+        evaluation=evaluation,
+        origin=detector.introduction,
+        predictions=detector.predict(images),
+        data=data,
+        home=home,
+    )
 
 
 def _train(

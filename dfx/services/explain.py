@@ -21,7 +21,6 @@ from dfx.models.weights import Weights
 from dfx.records import DEEPFAKE, LABELS, REAL
 from dfx.records.prediction import Explanation, Prediction
 from dfx.services.explanation_files import (
-    SHEET,
     identify,
     place_picture,
     place_sheets,
@@ -29,6 +28,7 @@ from dfx.services.explanation_files import (
     remove_further_sheets,
     write_picture,
 )
+from dfx.services.explanation_mark import SHEET
 
 PER_SHEET = 24
 """Images on a page of a contact sheet; as many are kept in memory at a time."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from dfx.data.patterns import expand_pattern, is_pattern
 from dfx.data.walk import find_obstacle, walk_images
 from dfx.errors import ConfigError, NotFoundError
+from dfx.services.explanation_mark import is_explanation
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of the files that are taken from a folder; a file that is named may have any."""
@@ -42,9 +43,10 @@ def find_images(arguments: Sequence[str]) -> list[FoundImage]:
 
     Args:
         arguments: Files of any name; folders, of which all that is below them and ends in one of
-            `SUFFIXES` is taken, hidden entries apart; patterns, as `expand_pattern` takes them,
-            where there is nothing of that very name; and `-`, once, for a list of such paths on
-            stdin: a line each, or separated by NULs as `find -print0` writes them.
+            `SUFFIXES` is taken, hidden entries and explanations apart; patterns, as
+            `expand_pattern` takes them, where there is nothing of that very name; and `-`, once,
+            for a list of such paths on stdin: a line each, or separated by NULs as `find -print0`
+            writes them.
 
     Returns:
         Also what cannot be used, with the reason, where it would have stood.
@@ -143,7 +145,9 @@ def _find(name: str) -> Iterator[FoundImage]:
 
 def _find_below(folder: str) -> list[FoundImage]:
     problems: dict[str, str | None] = {}
-    images = walk_images(Path(folder), SUFFIXES, report=problems.__setitem__)
+    walk = walk_images(Path(folder), SUFFIXES, report=problems.__setitem__)
+    # Explanations may lie beside what they explain, and are not judged next time.
+    images = (path for path in walk if not is_explanation(Path(path)))
     found = {**dict.fromkeys(images), **problems}
     if not found:
         problem = f"the folder holds no image; expected files ending in {', '.join(SUFFIXES)}"
@@ -165,15 +169,3 @@ def _find_matches(pattern: str) -> list[FoundImage]:
         problem = "matches folders without images" if matches else "matches nothing"
         return [FoundImage(Path(pattern), f"this pattern {problem}")]
     return [FoundImage(Path(path), found[path]) for path in sorted(found)]
-
-
-def list_images(paths: Sequence[Path]) -> list[Path]:
-    """The images meant by some paths, where none of them is at fault.
-
-    Raises:
-        NotFoundError: For the first that is.
-    """
-    found = find_images([str(path) for path in paths])
-    if problems := [image for image in found if image.error]:
-        raise NotFoundError(_describe(problems))
-    return [image.path for image in found]

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 import pytest
 from rich.console import Group, RenderableType
@@ -17,6 +18,10 @@ from dfx.records.prediction import Prediction
 FAKE = Prediction("img.png", "Deepfake", 0.9731, 0.9731, 0.5, "b4/1", 11)
 REAL = Prediction("photos/größe [b]試[/b].png", "Real", 0.99999, 0.00001, 0.5, "b4/1", 11)
 BAD = Prediction("torn.jpg", None, None, None, 0.5, "b4/1", 11, error="truncated after 12 bytes")
+NEAR = Prediction("near.jpg", "Uncertain", None, 0.512, 0.5, "b4/1", 11, None, 640, 480)
+ODD = Prediction(
+    "odd.jpg", "Real", 0.8, 0.2, 0.5, "b4/1", 11, None, 64, 480, ("narrow; odd", "JPEG quality 8")
+)
 ALL = [FAKE, REAL, BAD]
 
 
@@ -44,6 +49,10 @@ def _one_then(error: Exception) -> Iterator[Prediction]:
     raise error
 
 
+def _as_json(prediction: Prediction) -> dict[str, Any]:
+    return {**asdict(prediction), "warnings": list(prediction.warnings)}
+
+
 def test_one_image_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     _write(PredictionFormat.TABLE, [FAKE])
 
@@ -67,6 +76,36 @@ def test_lines_made_at_once_look_as_those_written_one_by_one(
     _write(PredictionFormat.TABLE, ALL, [prediction.path for prediction in ALL])
 
     assert capsys.readouterr().out == render(Group(*prediction_lines(ALL)), 20)
+
+
+def test_an_uncertain_one_is_told_by_the_probability_of_a_deepfake(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _write(PredictionFormat.TABLE, [NEAR, FAKE], ["near.jpg", "img.png"])
+
+    assert capsys.readouterr().out == (
+        "near.jpg    Uncertain  51.2 % deepfake\nimg.png     Deepfake   97.3 %\n"
+    )
+
+
+def test_warnings_stand_below_their_image_once_each(capsys: pytest.CaptureFixture[str]) -> None:
+    _write(PredictionFormat.TABLE, [ODD, FAKE])
+
+    assert capsys.readouterr().out == (
+        "odd.jpg    Real       80.0 %\n"
+        "           ! narrow; odd\n"
+        "           ! JPEG quality 8\n"
+        "img.png    Deepfake   97.3 %\n"
+    )
+
+
+@pytest.mark.parametrize("fmt", [PredictionFormat.CSV, PredictionFormat.MD])
+def test_warnings_are_one_cell(capsys: pytest.CaptureFixture[str], fmt: PredictionFormat) -> None:
+    _write(fmt, [ODD])
+
+    assert (
+        capsys.readouterr().out.splitlines()[-1].strip("| ").endswith("narrow; odd; JPEG quality 8")
+    )
 
 
 def test_a_path_wider_than_the_terminal_is_whole_and_moves_no_column(
@@ -97,6 +136,9 @@ def test_columns_are_the_documented_ones() -> None:
         "run",
         "epoch",
         "error",
+        "width",
+        "height",
+        "warnings",
     ]
     assert [field.name for field in fields(Prediction)] == list(PREDICTION_COLUMNS)
 
@@ -107,14 +149,16 @@ def test_json_is_one_array_with_every_field(
 ) -> None:
     _write(PredictionFormat.JSON, predictions)
 
-    assert [asdict(prediction) for prediction in predictions] == json.loads(capsys.readouterr().out)
+    assert [_as_json(prediction) for prediction in predictions] == json.loads(
+        capsys.readouterr().out
+    )
 
 
 def test_json_can_be_read_though_an_error_cut_it_short(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError):
         _write(PredictionFormat.JSON, _one_then(RuntimeError()))
 
-    assert [asdict(FAKE)] == json.loads(capsys.readouterr().out)
+    assert [_as_json(FAKE)] == json.loads(capsys.readouterr().out)
 
 
 def test_nothing_more_is_written_to_a_reader_that_left(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +171,7 @@ def test_nothing_more_is_written_to_a_reader_that_left(capsys: pytest.CaptureFix
 def test_jsonl_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     _write(PredictionFormat.JSONL, ALL)
 
-    assert [asdict(prediction) for prediction in ALL] == [
+    assert [_as_json(prediction) for prediction in ALL] == [
         json.loads(line) for line in capsys.readouterr().out.splitlines()
     ]
 
@@ -150,7 +194,7 @@ def test_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
 
     assert len(lines) == 5
-    assert {9} == {line.count("|") for line in lines}
+    assert {12} == {line.count("|") for line in lines}
 
 
 @pytest.mark.parametrize("fmt", list(PredictionFormat))

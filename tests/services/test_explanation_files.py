@@ -15,15 +15,14 @@ from PIL import Image
 
 from dfx.errors import ConfigError, NoSpaceLeft
 from dfx.services.explanation_files import (
-    SHEET,
     identify,
-    is_explanation,
     place_picture,
     place_sheets,
     prepare_folder,
     remove_further_sheets,
     write_picture,
 )
+from dfx.services.explanation_mark import SHEET, is_explanation
 
 
 def draw(value: int = 0) -> bytes:
