@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import (  # the plugins too: Pillow knows the formats of those that were imported
     BmpImagePlugin,  # noqa: F401  # as said above, like most that follow
+    ExifTags,
     GifImagePlugin,  # noqa: F401
     Image,
     ImageOps,
@@ -75,6 +76,9 @@ _WORDS = (
 _TILE_SIDES = (322, 323)
 """TIFF's tags of the width and height of a tile."""
 
+_ON_THE_SIDE = (5, 6, 7, 8)
+"""The EXIF orientations that exchange width and height."""
+
 _UNKNOWN_KIND = re.compile("support|not available|not implemented|unknown", re.I)
 
 
@@ -87,6 +91,22 @@ class Decoded(NamedTuple):
     """
 
     image: Image.Image
+    jpeg_quality: int | None
+
+
+class Header(NamedTuple):
+    """What a file tells of its image before it is decoded.
+
+    Attributes:
+        width: As it is seen, its orientation applied, in pixels.
+        height: As above.
+        file_format: Pillow's name of it.
+        jpeg_quality: As `Decoded` has it.
+    """
+
+    width: int
+    height: int
+    file_format: str
     jpeg_quality: int | None
 
 
@@ -114,8 +134,30 @@ def read_image(source: str | Path | bytes | Image.Image) -> Decoded:
     name = "image" if isinstance(source, bytes) else str(source)
     with _explaining(name):
         data = source if isinstance(source, bytes) else _read_file(Path(source))
-        with _open(data) as image:
+        with _open(io.BytesIO(data)) as image:
             return _decode(image)
+
+
+def read_header(path: Path) -> Header:
+    """Reads what a file tells of its image, and of most formats no more of it than that.
+
+    Raises:
+        ImageError: Naming the file and what is wrong with it.
+    """
+    with _explaining(str(path)), _open_file(path) as file, _open(file) as image:
+        width, height = image.size
+        if isinstance(image, TiffImageFile):
+            # Some of Pillow's versions have applied the orientation to the size already.
+            width, height = image.tag_v2[256], image.tag_v2[257]
+        orientation = 1
+        with suppress(*_BROKEN):
+            # PNG's own `getexif` decodes the image, since its EXIF may lie behind that. Programs
+            # write it before; where it does not, width and height are not exchanged here.
+            orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+        if orientation in _ON_THE_SIDE:
+            width, height = height, width
+        _check_size(width, height)
+        return Header(width, height, image.format or "", _find_quality(image))
 
 
 @contextmanager
@@ -149,6 +191,13 @@ def _describe(error: Exception) -> str:
     return f"damaged image ({text if has_words else 'its structure is broken'})"
 
 
+def _open_file(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from None
+
+
 def _read_file(path: Path) -> bytes:
     """The bytes of a file, or of a pipe that somebody named.
 
@@ -157,7 +206,8 @@ def _read_file(path: Path) -> bytes:
     """
     try:
         # A device has no end, or waits for somebody.
-        if stat.S_ISCHR(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
             raise ImageError("a device, not a file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -180,22 +230,24 @@ def _read_pieces(file: io.BufferedReader) -> Iterator[bytes]:
         yield piece
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(file: BinaryIO) -> Image.Image:
     """Reads the header, after seeing that this alone takes no memory.
 
     Raises:
         ImageError: Where it is no image, of a kind that is not read, or too large.
     """
-    if not data:
+    head = file.read(1024)
+    file.seek(0)
+    if not head:
         raise ImageError("the file is empty")
     # Pillow makes the canvas of a WebP, and what a GIF's first frame leaves, when it opens them.
-    if claimed := find_canvas(data):
+    if claimed := find_canvas(head):
         _check_size(*claimed)
     readable = [name for name in FORMATS if name in Image.OPEN]
     try:
-        return Image.open(io.BytesIO(data), formats=readable)
+        return Image.open(file, formats=readable)
     except UnidentifiedImageError:
-        kind = find_kind(data)
+        kind = find_kind(head)
         if kind is None:
             raise ImageError("not an image") from None
         if kind in readable:
@@ -212,9 +264,12 @@ def _decode(image: Image.Image) -> Decoded:
         # libtiff takes memory for a whole tile, which may be larger than the image.
         _check_size(*(image.tag_v2.get(tag, 1) for tag in _TILE_SIDES))
     image.load()
+    return Decoded(_to_rgb(_turn(image)), _find_quality(image))
+
+
+def _find_quality(image: Image.Image) -> int | None:
     tables = image.quantization if isinstance(image, JpegImageFile) else None
-    quality = estimate_quality(tables) if tables else None
-    return Decoded(_to_rgb(_turn(image)), quality)
+    return estimate_quality(tables) if tables else None
 
 
 def _check_size(width: int, height: int) -> None:

@@ -85,6 +85,11 @@ def digest_listing(images: Iterable[ListedImage]) -> str:
     return _digest(f"{image.name}\t{image.bytes}\n" for image in ordered)
 
 
+def hash_name(name: str) -> bytes:
+    """A digest by which some of many images are chosen: from everywhere, and always the same."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
 def list_split(
     root: Path, split: Split, *, limit: int | None, to_train: bool = True
 ) -> tuple[ListedImage, ...]:
@@ -110,7 +115,7 @@ def list_split(
             (f"{class_name}/{'/'.join(path.relative_to(folder).parts[1:])}", path) for path in paths
         ]
         if limit is not None:
-            named = sorted(sorted(named, key=lambda item: _short_hash(item[0]))[:limit])
+            named = sorted(sorted(named, key=lambda item: hash_name(item[0]))[:limit])
         listed += (_list_image(name, path, label) for name, path in named)
     return tuple(listed)
 
@@ -281,7 +286,3 @@ def _digest(lines: Iterable[str]) -> str:
     for line in lines:
         digest.update(line.encode("utf-8", "surrogateescape"))
     return "sha256:" + digest.hexdigest()
-
-
-def _short_hash(name: str) -> bytes:
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()

@@ -27,9 +27,12 @@ _PATTERNS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in _K
 
 
 def find_kind(data: bytes) -> str | None:
-    """The kind of picture that begins so, by Pillow's name where it has one, else None."""
-    head = data[:1024]
-    found = (kind for pattern, kind in _PATTERNS if pattern.match(head))
+    """The kind of picture that begins so, by Pillow's name where it has one, else None.
+
+    Args:
+        data: The first thousand bytes or so.
+    """
+    found = (kind for pattern, kind in _PATTERNS if pattern.match(data))
     return next(found, None)
 
 

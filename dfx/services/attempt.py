@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dfx.data.index import ListedImage, SplitIndex, check_images
+from dfx.data.profile import profile_images
 from dfx.errors import (
     AttemptSuperseded,
     DfxError,
@@ -166,7 +167,8 @@ def _train(work: Work, notify: Notify, flag: StopFlag, heart: Heartbeat) -> str 
     _announce_start(work, task, notify)
     if config.train.epochs != work.former_epochs:
         _announce_plan(work, task, state.step, notify)
-    keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"])
+    profile = profile_images(indices["train"].images)
+    keeper = Keeper(store, work.home, run, work.attempt, config, indices["val"], profile)
     keeper.tidy()
     if lack := find_lack_of_room(work.home, work.home / run.directory / "checkpoints", state):
         notify(lack)

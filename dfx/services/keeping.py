@@ -29,6 +29,7 @@ from dfx.records import (
     Preprocessing,
     Run,
 )
+from dfx.records.prediction import ImageProfile
 from dfx.services.image_lists import dump_manifest, dump_predictions, locate_manifest
 from dfx.services.run_files import CHECKPOINT_NAME, LOG_NAME, RUN_MARK, read_mark
 from dfx.services.scores import UNCALIBRATED_THRESHOLD, validation_report
@@ -54,6 +55,7 @@ class Keeper:
     Attributes:
         home: What stored paths are relative to.
         validation: The images that validation scores refer to.
+        training_images: What the images it is trained on are like; None where none can be opened.
     """
 
     store: RunStore
@@ -62,6 +64,7 @@ class Keeper:
     attempt: Attempt
     config: ExperimentConfig
     validation: SplitIndex
+    training_images: ImageProfile | None
 
     def tidy(self) -> None:
         """Finishes what an attempt before this one was killed over: drafts, old files, the log."""
@@ -169,6 +172,7 @@ class Keeper:
                 "loss": event.metrics.loss,
             },
             config=self.config.flat(),
+            training_images=self.training_images,
         )
         name = f"best-e{event.epoch:04d}-a{self.attempt.number}.pt"
         path = f"{self.run.directory}/checkpoints/{name}"

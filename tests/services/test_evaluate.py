@@ -18,7 +18,9 @@ from dfx.display.evaluation_document import evaluation_document
 from dfx.display.evaluation_page import evaluation_page
 from dfx.errors import ConfigError, NotFoundError, StoreError
 from dfx.evaluation.robustness import SUITE
+from dfx.models.weights import load_weights
 from dfx.records.evaluation import METRIC_NAMES
+from dfx.records.prediction import ImageProfile, Span
 from dfx.records.report import EvaluationReport
 from dfx.services.evaluate import Request, evaluate
 from dfx.tracking.store import RunStore
@@ -60,6 +62,20 @@ def score(home: Path) -> Score:
         return {**evaluation_document(report.run.name, report.evaluation), "page": text}
 
     return call
+
+
+def test_the_weights_say_what_the_training_images_are_like(trained: Path) -> None:
+    (best,) = trained.glob("runs/**/best-*.pt")
+    side = Span(40.0, 40.0)
+
+    assert load_weights(best).training_images == ImageProfile(
+        images=32,
+        shorter_side_px=side,
+        size_px=side,
+        aspect=Span(1.0, 1.0),
+        jpeg_quality=None,
+        formats={"PNG": 32},
+    )
 
 
 def test_test_split_is_judged_by_what_the_weights_carry(score: Score) -> None:
