@@ -48,8 +48,9 @@ def test_lists_say_the_whole_sentence(words: tuple[str, ...]) -> None:
 def test_options_show_defaults_and_what_is_required() -> None:
     listed = " ".join(" ".join(ask("predict", "--help")).split())
 
-    assert "Images, or folders of images. [required]" in listed
-    assert "--batch-size <int range> Images per batch. [default: 4; x>=1]" in listed
+    assert "- reads a list of paths from stdin. [required]" in listed
+    assert "within this distance of the threshold" in listed.lower()
+    assert "--uncertain <float range>" in listed and "[default: 0.0; 0<=x<=1]" in listed
     assert "-f, --format <table|json|jsonl|csv|md> How the verdicts are printed." in listed
 
 
