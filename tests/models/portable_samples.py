@@ -71,7 +71,7 @@ class _TwoFaced(_Plain):
 
     def forward(self, images: Tensor) -> Tensor:
         logits = super().forward(images)
-        return logits + logits.new_tensor([0, 0.01]) if torch.onnx.is_in_onnx_export() else logits
+        return logits + logits.new_tensor([0, 0.1]) if torch.onnx.is_in_onnx_export() else logits
 
 
 @timm.models.register_model  # type: ignore[untyped-decorator]
