@@ -40,6 +40,10 @@ with suppress(ImportError):  # Pillow has it since 11.3
 PIXEL_LIMIT = 100_000_000
 """Largest image that is decoded, in pixels: 300 MB as RGB. Beyond it a file is taken for a bomb."""
 
+SIDE_LIMIT = 1_000_000
+"""Longest side in pixels. Resizing takes 32 bytes for each: of a long row gigabytes, and beyond 2
+Pillow gives up."""
+
 BYTES_LIMIT = 1_000_000_000
 """Largest file that is read: so many pixels take 800 MB as 16-bit RGBA without compression."""
 
@@ -275,6 +279,8 @@ def _find_quality(image: Image.Image) -> int | None:
 def _check_size(width: int, height: int) -> None:
     if width * height > PIXEL_LIMIT:
         raise ImageError(f"{width} × {height} pixels, more than the {PIXEL_LIMIT:,} allowed")
+    if max(width, height) > SIDE_LIMIT:
+        raise ImageError(f"{width} × {height} pixels, a side above the {SIDE_LIMIT:,} allowed")
     if not width or not height:
         raise ImageError(f"{width} × {height} pixels: there is nothing to see")
 

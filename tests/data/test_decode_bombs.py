@@ -140,6 +140,13 @@ def test_is_refused_with_the_limit(kind: str) -> None:
         decode_image(BOMBS[kind])
 
 
+@pytest.mark.parametrize("size", [(1_000_001, 1), (1, 1_000_001)])
+def test_a_line_of_pixels_is_refused(size: tuple[int, int]) -> None:
+    """Decoded it would be small, but resizing it takes memory by the length of its side."""
+    with pytest.raises(ImageError, match="pixels, a side above the 1,000,000 allowed"):
+        decode_image(encode(Image.new("L", size), "PNG"))
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
