@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from dfx.data.decode import read_image
+from dfx.data.decode import Decoded, read_image
 from dfx.data.transforms import prepare
 from dfx.data.unlike import find_unlike
 from dfx.errors import ConfigError, DeviceError, ImageError
@@ -37,6 +38,13 @@ ImageInput = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 
 EVEN = 0.5
 """The threshold that nobody needs to be told."""
+
+
+class _Started(NamedTuple):
+    """An image that is being read."""
+
+    path: str | None  # None of pixels
+    result: Future[_Judged | ImageError]
 
 
 class _Judged(NamedTuple):
@@ -215,16 +223,16 @@ class Detector:
         """
         if not 0 <= uncertain <= 1:
             raise ValueError(f"uncertain is {uncertain}; expected a distance from 0 to 1")
-        remaining = iter(_listed(images))
         with ThreadPoolExecutor() as pool:
-            waiting: list[tuple[tuple[ImageInput, ...], list[Future[_Judged | ImageError]]]] = []
+            started = (self._start(pool, image) for image in _listed(images))
+            waiting: list[list[_Started]] = []
             try:
-                while batch := tuple(islice(remaining, self.batch_size)):
-                    waiting.append((batch, [pool.submit(self._read, image) for image in batch]))
+                while batch := list(islice(started, self.batch_size)):
+                    waiting.append(batch)
                     if len(waiting) > 1:
-                        yield from self._judge(*waiting.pop(0), uncertain)
+                        yield from self._judge(waiting.pop(0), uncertain)
                 while waiting:
-                    yield from self._judge(*waiting.pop(0), uncertain)
+                    yield from self._judge(waiting.pop(0), uncertain)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -237,12 +245,19 @@ class Detector:
         """
         return self._prediction(os.fspath(path), error=error)
 
-    def _read(self, source: ImageInput) -> _Judged | ImageError:
+    def _start(self, pool: ThreadPoolExecutor, source: ImageInput) -> _Started:
+        """Begins to read an image in another thread, as far as it can be left alone there."""
+        path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        if path is not None and not _is_pipe(path):
+            return _Started(path, pool.submit(lambda: self._finish(_read(source))))
+        # Pixels may be changed, or their file closed, as soon as whoever gave them is asked for
+        # more; and a thread that waits for a pipe's writer could not be interrupted.
+        return _Started(path, pool.submit(self._finish, _read(source)))
+
+    def _finish(self, read: Decoded | ImageError) -> _Judged | ImageError:
+        if isinstance(read, ImageError):
+            return read
         weights = self.weights
-        try:
-            read = read_image(_as_source(source))
-        except ImageError as error:
-            return error
         width, height = read.image.size
         warnings = find_unlike(
             width,
@@ -255,20 +270,15 @@ class Detector:
         pixels = prepare(read.image, weights.preprocessing.image_size_px)
         return _Judged(pixels, width, height, warnings)
 
-    def _judge(
-        self,
-        sources: Sequence[ImageInput],
-        futures: Sequence[Future[_Judged | ImageError]],
-        uncertain: float,
-    ) -> Iterator[Prediction]:
-        results = [future.result() for future in futures]
+    def _judge(self, batch: Sequence[_Started], uncertain: float) -> Iterator[Prediction]:
+        results = [started.result.result() for started in batch]
         good = [result.pixels for result in results if isinstance(result, _Judged)]
         scores = iter(self._score(good) if good else ())
-        for source, result in zip(sources, results, strict=True):
-            path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        for (path, _), result in zip(batch, results, strict=True):
             if isinstance(result, ImageError):
-                error = result.message.removeprefix(f"{path}: ").removeprefix("image: ")
-                yield self._prediction(path, error=error)
+                # The name that comes first is how `Path` writes it.
+                name = "image" if path is None else str(Path(path))
+                yield self._prediction(path, error=result.message.removeprefix(f"{name}: "))
             elif not np.isfinite(p_deepfake := next(scores)):
                 hint = "" if self.precision == "float32" else "; try the precision float32"
                 yield self._prediction(path, error=f"the network's output is not finite{hint}")
@@ -337,6 +347,20 @@ def _listed(images: ImageInput | Iterable[ImageInput]) -> Iterable[ImageInput]:
     if isinstance(images, np.ndarray) and images.ndim < 4:
         return [images]
     return images
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116  # an image each
+    except (OSError, ValueError):
+        return False  # what is wrong is said by whoever reads it
+
+
+def _read(source: ImageInput) -> Decoded | ImageError:
+    try:
+        return read_image(_as_source(source))
+    except ImageError as error:
+        return error
 
 
 def _as_source(source: ImageInput) -> Path | Image.Image:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from typing import Any
 
 import numpy as np
@@ -123,6 +128,13 @@ class TestInputs:
         assert [each.label is None for each in found] == [False, True, True, False]
         assert scores([found[0], found[3]]) == pytest.approx(PINNED[:2], abs=1e-4)
 
+    def test_an_error_does_not_repeat_the_path_however_it_is_written(
+        self, detector: Detector
+    ) -> None:
+        (found,) = detector.predict("./gone//none.png")
+
+        assert (found.path, found.error) == ("./gone//none.png", "No such file or directory")
+
 
 class TestStream:
     def test_a_batch_is_out_before_the_next_but_one_is_asked_for(
@@ -141,6 +153,45 @@ class TestStream:
         assert scores(first) == pytest.approx(PINNED[:2], abs=1e-4)
         assert len(asked) == 2 * detector.batch_size
         stream.close()
+
+    def test_pixels_are_those_of_the_moment_they_were_given(
+        self, detector: Detector, images: list[Path]
+    ) -> None:
+        """The next frame may lie in the same array, and a file be closed after its `yield`."""
+
+        def frames() -> Iterator[NDArray[np.uint8]]:
+            frame = np.empty((40, 40, 3), np.uint8)
+            for number in range(5):
+                frame[:] = draw(number)
+                yield frame
+
+        def files() -> Iterator[Image.Image]:
+            for path in images:
+                with Image.open(path) as opened:
+                    yield opened
+
+        assert scores(list(detector.stream(frames()))) == pytest.approx(PINNED, abs=1e-4)
+        assert scores(list(detector.stream(files()))) == pytest.approx(PINNED, abs=1e-4)
+
+    def test_a_pipe_without_a_writer_can_be_left(self, detector: Detector, tmp_path: Path) -> None:
+        """What waits for it is the caller's own thread, which a signal interrupts."""
+        os.mkfifo(tmp_path / "pipe")
+        script = (
+            "import sys; from dfx import Detector\n"
+            "detector = Detector.load(sys.argv[1], device='cpu')\n"
+            "print('ready', flush=True)\n"
+            "detector.predict(sys.argv[2])\n"
+        )
+        command = [sys.executable, "-c", script, str(WEIGHTS), str(tmp_path / "pipe")]
+        with subprocess.Popen(command, stdout=PIPE, stderr=DEVNULL, text=True) as process:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
+
+        assert process.returncode == -signal.SIGINT
 
     @pytest.mark.parametrize("batch_size", [1, 3, 7])
     def test_order_and_scores_are_those_of_any_batch_size(
