@@ -97,7 +97,7 @@ def predict(
     for notice in detector.introduce():
         print_notice(notice)
     failed = 0
-    paths = [str(each.path) for each in found]
+    paths = [each.path for each in found]
     with (
         TrainingDisplay() as display,
         _explaining(explain, detector, display.show) as add,

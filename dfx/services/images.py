@@ -34,7 +34,7 @@ class FoundImage:
         error: Why there is nothing to read at it; None where it may be an image.
     """
 
-    path: Path
+    path: str
     error: str | None = None
 
 
@@ -96,7 +96,7 @@ def _find_listed() -> Iterator[FoundImage]:
         # Python has no stdin where the shell has closed it (<&-).
         names = parse_list(sys.stdin.buffer.read() if sys.stdin else b"")
     except OSError as error:
-        yield FoundImage(Path(STDIN), f"stdin cannot be read: {error.strerror or error}")
+        yield FoundImage(STDIN, f"stdin cannot be read: {error.strerror or error}")
         return
     if STDIN in names:
         raise ConfigError(
@@ -104,7 +104,7 @@ def _find_listed() -> Iterator[FoundImage]:
             hint="a file of this name is ./-",
         )
     if not names:
-        yield FoundImage(Path(STDIN), "there is no path on stdin; expected one on each line")
+        yield FoundImage(STDIN, "there is no path on stdin; expected one on each line")
     for name in names:
         yield from _find(name)
 
@@ -134,25 +134,32 @@ def _find(name: str) -> Iterator[FoundImage]:
         if is_pattern(name) and not os.path.lexists(name):  # False of a NUL
             yield from _find_matches(name)
         else:
-            yield FoundImage(Path(name), find_obstacle(name))
+            yield FoundImage(name, find_obstacle(name))
         return
     if is_folder:
         yield from _find_below(name)
     else:
         # A pipe that was named is meant: the shell's <(…) is one.
-        yield FoundImage(Path(name))
+        yield FoundImage(name)
 
 
 def _find_below(folder: str) -> list[FoundImage]:
+    found = _walk(folder)
+    if not found:
+        problem = f"the folder holds no image; expected files ending in {', '.join(SUFFIXES)}"
+        return [FoundImage(folder, problem)]
+    return [FoundImage(path, found[path]) for path in sorted(found)]
+
+
+def _walk(folder: str) -> dict[str, str | None]:
+    """What is in a folder and below it, with the reason where it cannot be used."""
     problems: dict[str, str | None] = {}
     walk = walk_images(Path(folder), SUFFIXES, report=problems.__setitem__)
     # Explanations may lie beside what they explain, and are not judged next time.
     images = (path for path in walk if not is_explanation(Path(path)))
     found = {**dict.fromkeys(images), **problems}
-    if not found:
-        problem = f"the folder holds no image; expected files ending in {', '.join(SUFFIXES)}"
-        return [FoundImage(Path(folder), problem)]
-    return [FoundImage(Path(path), found[path]) for path in sorted(found)]
+    # Of the working folder the walk writes "./", which the person has not.
+    return {str(Path(path)): problem for path, problem in found.items()}
 
 
 def _find_matches(pattern: str) -> list[FoundImage]:
@@ -160,12 +167,8 @@ def _find_matches(pattern: str) -> list[FoundImage]:
     found: dict[str, str | None] = {}
     matches = expand_pattern(pattern, report=found.__setitem__)
     for path in matches:
-        if Path(path).is_dir():
-            images = walk_images(Path(path), SUFFIXES, report=found.__setitem__)
-            found |= dict.fromkeys(images)
-        else:
-            found[path] = find_obstacle(path)
+        found |= _walk(path) if Path(path).is_dir() else {path: find_obstacle(path)}
     if not found:
         problem = "matches folders without images" if matches else "matches nothing"
-        return [FoundImage(Path(pattern), f"this pattern {problem}")]
-    return [FoundImage(Path(path), found[path]) for path in sorted(found)]
+        return [FoundImage(pattern, f"this pattern {problem}")]
+    return [FoundImage(path, found[path]) for path in sorted(found)]

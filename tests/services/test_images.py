@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dfx.errors import ConfigError, NotFoundError
+from dfx.services.explanation_mark import sign
 from dfx.services.images import SUFFIXES, FoundImage, find_images, parse_list
 
 Feed = Callable[[bytes], None]
@@ -44,12 +46,12 @@ def find(*arguments: str) -> list[str]:
     found = find_images(arguments)
 
     assert [image for image in found if image.error] == []
-    return [str(image.path) for image in found]
+    return [image.path for image in found]
 
 
 def find_problems(*arguments: str) -> dict[str, str | None]:
     """What is said of each path, beside one that is good."""
-    return {str(image.path): image.error for image in find_images((*arguments, "b.jpg"))[:-1]}
+    return {image.path: image.error for image in find_images((*arguments, "b.jpg"))[:-1]}
 
 
 def refuse(*arguments: str) -> str:
@@ -72,15 +74,21 @@ class TestOrder:
 
     def test_is_kept_where_something_cannot_be_used(self) -> None:
         assert find_images(["b.jpg", "gone.jpg", "in"]) == [
-            FoundImage(Path("b.jpg")),
-            FoundImage(Path("gone.jpg"), "does not exist"),
-            *(FoundImage(Path(name)) for name in IN),
+            FoundImage("b.jpg"),
+            FoundImage("gone.jpg", "does not exist"),
+            *(FoundImage(name) for name in IN),
         ]
 
 
 class TestFiles:
     def test_that_are_named_may_have_any_ending(self) -> None:
         assert find("odd.xyz") == ["odd.xyz"]
+
+    def test_are_called_as_they_were_given(self, feed: Feed) -> None:
+        """`find .` writes ./b.jpg, and whoever has its list looks for that in the answer."""
+        feed(b"./b.jpg\nin//1.webp\n")
+
+        assert find("-", "./*.png") == ["./b.jpg", "in//1.webp", "./a.png"]
 
     def test_of_a_bracketed_name_are_taken_literally(self, folder: Path) -> None:
         (folder / "[ab].jpg").touch()
@@ -130,7 +138,7 @@ class TestFolders:
         os.mkfifo(folder / "in/0.jpg")
         found = find_images(["in"])
 
-        assert [str(image.path) for image in found] == ["in/0.jpg", *IN[:2], "in/back", IN[2]]
+        assert [image.path for image in found] == ["in/0.jpg", *IN[:2], "in/back", IN[2]]
         assert found[0].error == "a named pipe, not an image file"
         assert (
             found[3].error == f"links to {folder / 'in'}, a folder that it lies in (directory loop)"
@@ -143,6 +151,13 @@ class TestFolders:
 
 
 class TestPatterns:
+    def test_of_a_folder_leave_explanations_out_as_its_name_does(self, folder: Path) -> None:
+        explained = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(explained, "PNG")
+        (folder / "in/a.png.explained.png").write_bytes(sign(explained.getvalue(), "a"))
+
+        assert find("i?") == find("in") == IN
+
     def test_of_any_depth(self) -> None:
         assert find("in/**/[123].*") == IN
 
@@ -238,7 +253,7 @@ class TestStdin:
         assert caught.value.hint == "a file of this name is ./-"
         (folder / "-").touch()
         feed(b"./-\n")
-        assert find("-") == ["-"]
+        assert find("-") == ["./-"]
 
     def test_of_many_paths_is_looked_at_one_by_one(
         self, feed: Feed, monkeypatch: pytest.MonkeyPatch
