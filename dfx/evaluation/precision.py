@@ -54,6 +54,8 @@ def resolve_inference_precision(wanted: str, device: torch.device) -> Precision:
 
 def _has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 itself: emulated, it is slower than float32."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
+        return False  # without oneDNN nothing multiplies it, and there is nobody to ask: Apple's
     if platform.machine() in {"aarch64", "arm64"}:
         # There oneDNN asks for the instructions; on x86-64 it takes emulation for enough.
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  # no public way

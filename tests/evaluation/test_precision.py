@@ -59,6 +59,17 @@ def test_prediction_takes_what_this_processor_has_in_hardware() -> None:
     assert resolve_inference_precision("auto", CPU) == ("bfloat16" if has_it else "float32")
 
 
+@pytest.mark.parametrize("machine", ["arm64", "x86_64"])
+def test_prediction_is_float32_where_torch_has_no_onednn(
+    machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Apple's processors, where asking it raises. Which processor it is, is pretended."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+
+    assert resolve_inference_precision("auto", CPU) == "float32"
+
+
 def test_prediction_may_be_told() -> None:
     assert resolve_inference_precision("float32", CPU) == "float32"
     with pytest.raises(ConfigError, match="'half'; expected auto, float32, bfloat16, float16"):
