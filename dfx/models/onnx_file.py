@@ -245,8 +245,9 @@ def _run(weights: Weights, path: Path, inputs: list[Tensor]) -> list[list[NDArra
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it says goes past Python's stderr
     try:
-        onnx.checker.check_model(path)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        content = path.read_bytes()  # by name they take no file whose name is not UTF-8
+        onnx.checker.check_model(content)
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return [session.run(["logits", "p_deepfake"], {"images": i.numpy()}) for i in inputs]
     except (onnx.checker.ValidationError, *refusals) as error:  # type: ignore[misc]  # untyped
         raise WeightsError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import warnings
@@ -103,6 +104,14 @@ def test_nothing_in_it_tells_where_it_was_made(written: Path) -> None:
         assert str(place).encode() not in content
     assert b".py" not in content
     assert not any(node.metadata_props for node in model.graph.node)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take UTF-8 alone")
+def test_the_file_may_have_any_name(written: Path, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.onnx")
+    write_onnx(make_weights(), path)
+
+    assert path.read_bytes() == written.read_bytes()
 
 
 def test_attention_is_exported_too(tmp_path: Path) -> None:
