@@ -134,6 +134,9 @@ class ExplanationFolder:
         if prediction.path is None or prediction.p_deepfake is None:
             return None
         source = Path(prediction.path)
+        if source.is_fifo():  # where another reading would wait, maybe for ever
+            self._notify(Notice(f"not explained: {source}: a pipe, read to its end", "warning"))
+            return None
         try:
             image = prepare(decode_image(source), self._weights.preprocessing.image_size_px)
         except ImageError as error:

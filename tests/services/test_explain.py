@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -204,6 +205,17 @@ def test_what_cannot_be_read_is_passed_over(
 
     assert notice == Notice(f"not explained: {gone}: No such file or directory", "warning")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["00.png.explained.png"]
+
+
+def test_a_pipe_is_not_waited_for(pictures: Pictures, tmp_path: Path) -> None:
+    """Its image went to the verdict, and no other may ever come."""
+    os.mkfifo(tmp_path / "pipe")
+    with pictures.open(tmp_path / "out") as folder:
+        assert folder.add(predict(tmp_path / "pipe")) is None
+
+    assert [notice.text for notice in pictures.notices] == [
+        f"not explained: {tmp_path / 'pipe'}: a pipe, read to its end"
+    ]
 
 
 def test_what_was_written_is_said_at_the_end(
