@@ -1,5 +1,7 @@
 """How much memory training needs: counted on a small step, then reckoned for any batch.
 
+And how torch says that there is not so much.
+
 What is done about it is `dfx.services.memory`'s matter.
 """
 
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_leaves
@@ -25,6 +28,14 @@ CUDA's allocator, which rounds large blocks up to 2 MiB and leaves gaps. Both al
 not measured on a card."""
 
 _COUNTED_IMAGES = 2
+
+_OUT_OF_MEMORY = (
+    "can't allocate memory",  # the processor's allocator
+    "not enough memory",  # the same on other systems
+    "out of memory",
+    "bad_alloc",
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +203,10 @@ def _weights_bytes(module: nn.Module, *, averaged: bool) -> int:
     weights = sum(weight.nbytes for weight in module.parameters())
     buffers = sum(buffer.nbytes for buffer in module.buffers())
     return weights * (4 + averaged) + buffers * (1 + averaged)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says that memory could not be had; torch has several words for it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from dfx.messages import Notice
 from dfx.models.compilation import compile_for_inference
 from dfx.models.device import resolve_device
 from dfx.models.folding import fold_batch_norms
+from dfx.models.memory import is_out_of_memory
 from dfx.models.pace import fastest_batch_size
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL
@@ -116,7 +118,7 @@ class Detector:
         Raises:
             WeightsError: Where the file cannot be used.
             ConfigError: For a precision or a batch size that cannot be.
-            DeviceError: Where the device is not there.
+            DeviceError: Where the device is not there, or has too little memory.
         """
         weights = load_weights(Path(path))
         origin = os.fspath(path)
@@ -177,7 +179,8 @@ class Detector:
         module = module.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         obstacle = None
         if compiled:
-            batch = torch.zeros(images, 3, size, size, dtype=torch.uint8, device=place)
+            with _explaining_memory(place, images):
+                batch = torch.zeros(images, 3, size, size, dtype=torch.uint8, device=place)
             obstacle = compile_for_inference(
                 module,
                 lambda: forward(
@@ -287,13 +290,13 @@ class Detector:
 
     @torch.inference_mode()
     def _score(self, pixels: list[Tensor]) -> list[float]:
-        # Channels last, as the pixels are, and as the network will have them.
-        batch = torch.stack([each.permute(1, 2, 0) for each in pixels]).permute(0, 3, 1, 2)
-        if self.compiled:
-            # Another number of images would be compiled for anew.
-            padding = batch.new_zeros(self.batch_size - len(pixels), *batch.shape[1:])
-            batch = torch.cat([batch, padding])
-        try:
+        with _explaining_memory(self.device, self.batch_size):
+            # Channels last, as the pixels are, and as the network will have them.
+            batch = torch.stack([each.permute(1, 2, 0) for each in pixels]).permute(0, 3, 1, 2)
+            if self.compiled:
+                # Another number of images would be compiled for anew.
+                padding = batch.new_zeros(self.batch_size - len(pixels), *batch.shape[1:])
+                batch = torch.cat([batch, padding])
             logits = forward(
                 self.module,
                 batch.to(self.device),
@@ -301,11 +304,6 @@ class Detector:
                 precision=self.precision,
             )[: len(pixels)]
             scores = probabilities(logits.cpu().numpy(), self.weights.temperature)
-        except torch.OutOfMemoryError:
-            raise DeviceError(
-                f"{self.device} has too little memory for {self.batch_size} images at a time",
-                hint="take a smaller batch size, or the processor",
-            ) from None
         return [float(score) for score in scores]
 
     def _prediction(
@@ -338,6 +336,25 @@ class Detector:
             height=read and read.height,
             warnings=read.warnings if read else (),
         )
+
+
+@contextmanager
+def _explaining_memory(device: torch.device, batch_size: int) -> Iterator[None]:
+    """Says in words that there is too little memory.
+
+    Raises:
+        DeviceError: In place of what torch raises then.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        other = "" if device.type == "cpu" else ", or the processor"
+        raise DeviceError(
+            f"{device} has too little memory for {batch_size} images at a time",
+            hint=f"take a smaller batch size{other}",
+        ) from None
 
 
 def _listed(images: ImageInput | Iterable[ImageInput]) -> Iterable[ImageInput]:

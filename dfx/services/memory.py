@@ -18,20 +18,12 @@ from dfx.errors import ConfigError, TrainingFailed
 from dfx.evaluation.inference import forward
 from dfx.messages import Notice
 from dfx.models.device import available_bytes
-from dfx.models.memory import StepMemory, count_step
+from dfx.models.memory import StepMemory, count_step, is_out_of_memory
 from dfx.models.recompute import find_blocks, set_recomputed
 from dfx.models.rehearsal import rehearse, try_gradients
 from dfx.models.weights import first_line
 from dfx.records import Preprocessing
 from dfx.services.machine import Machine
-
-_OUT_OF_MEMORY = (
-    "can't allocate memory",  # the processor's allocator
-    "not enough memory",  # the same on other systems
-    "out of memory",
-    "bad_alloc",
-    "ALLOC_FAILED",  # cuBLAS and cuDNN
-)
 
 
 def settle_memory(
@@ -184,13 +176,6 @@ def _state(
         f" {'; or '.join(ways)}",
         "warning",
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says that memory could not be had; torch has several words for it."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pinned import PINNED, WEIGHTS, draw
 
 import dfx
 from dfx import Detector, Prediction
-from dfx.errors import ConfigError
+from dfx.errors import ConfigError, DeviceError
 from dfx.models.weights import dump_weights, load_weights
 
 
@@ -280,6 +280,22 @@ class TestNumbers:
         assert not plain.compiled
         assert "no compiler here" in (plain.obstacle or "")
         assert scores(plain.predict(images)) == pytest.approx(PINNED, abs=1e-4)
+
+    @pytest.mark.parametrize("words", ["DefaultCPUAllocator: can't allocate memory", "not memory"])
+    def test_too_little_memory_is_said_in_words(
+        self, words: str, images: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError(words)
+
+        detector = Detector.load(WEIGHTS, device="cpu", precision="float32", batch_size=9)
+        monkeypatch.setattr(type(detector.module), "forward", fail)
+        expected = RuntimeError if words == "not memory" else DeviceError
+
+        with pytest.raises(expected) as caught:
+            detector.predict(images)
+        if expected is DeviceError:
+            assert "cpu has too little memory for 9 images at a time" in str(caught.value)
 
     @pytest.mark.parametrize(
         ("settings", "words"),

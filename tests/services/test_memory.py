@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from dfx.config import ExperimentConfig
 from dfx.errors import ConfigError, TrainingFailed
 from dfx.messages import Notice
-from dfx.models.memory import StepMemory
+from dfx.models.memory import StepMemory, is_out_of_memory
 from dfx.models.network import create_module
 from dfx.models.recompute import find_blocks
 from dfx.services.machine import Machine
-from dfx.services.memory import find_memory_failure, is_out_of_memory, settle_memory
+from dfx.services.memory import find_memory_failure, settle_memory
 
 GIB = 2**30
 CPU = torch.device("cpu")
