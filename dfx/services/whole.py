@@ -102,7 +102,7 @@ def _require_new(file: Path, target: Path) -> None:
             f"{target} is a folder; expected a new file",
             hint=f"name a file in it, as {target / 'detector.onnx'}",
         )
-    if file.exists():
+    if os.path.lexists(file):  # a link to nowhere too, which would be replaced
         raise ConfigError(
             f"{target} is there already; expected a new file",
             hint="name another file, or remove this one first",

@@ -72,6 +72,15 @@ def test_nothing_is_replaced(tmp_path: Path) -> None:
     assert file.read_bytes() == b"mine"
 
 
+def test_a_link_to_nowhere_is_not_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "detector.onnx"
+    link.symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="is there already"), whole_file(link, link):
+        raise AssertionError("it is refused before anything is written")
+
+    assert link.is_symlink()
+
+
 def test_what_cannot_be_written_is_named_as_it_was_typed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     target = Path("file/detector.onnx")
