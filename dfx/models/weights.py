@@ -7,6 +7,7 @@ comes from. It holds tensors and plain values, so it loads without executing any
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import re
 import struct
@@ -175,6 +176,7 @@ def _parse(content: Mapping[str, Any], path: Path) -> Weights:
             hint="its verdicts would be wrong; train it anew with dfx run --weights",
         )
     values = {name: content[name] for name in Weights.__slots__ if name not in _SINCE_2}
+    _require_kinds(values)
     settings = values.pop("preprocessing")
     return Weights(
         training_images=_parse_profile(content["training_images"] if version > 1 else None),
@@ -185,6 +187,30 @@ def _parse(content: Mapping[str, Any], path: Path) -> Weights:
         ),
         **values,
     )
+
+
+def _require_kinds(values: Mapping[str, Any]) -> None:
+    """Accepts values that what uses them can use; a wrong threshold would make wrong verdicts.
+
+    Raises:
+        TypeError: For one of another type.
+        ValueError: Naming the first that it cannot.
+    """
+    kinds = {"architecture": str, "state": Mapping, "config": Mapping, "preprocessing": Mapping}
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind):
+            raise TypeError(f"{name} is {type(values[name]).__name__}")
+    settings = values["preprocessing"]
+    numbers = {
+        "threshold": not math.isnan(values["threshold"]),
+        "temperature": values["temperature"] > 0,
+        "image_size_px": settings["image_size_px"] > 0,
+        "mean": len(settings["mean"]) == 3,
+        "std": len(settings["std"]) == 3 and all(each > 0 for each in settings["std"]),
+    }
+    for name, is_good in numbers.items():
+        if not is_good:
+            raise ValueError(f"{name} is {(values | settings)[name]}")
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

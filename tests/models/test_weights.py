@@ -146,6 +146,32 @@ class TestRefused:
             load_weights(tmp_path / "w.pt")
 
     @pytest.mark.parametrize(
+        "changed",
+        [
+            {"architecture": 3},
+            {"state": [1]},
+            {"config": None},
+            {"threshold": "0.5"},
+            {"threshold": float("nan")},
+            {"temperature": 0.0},
+            {"temperature": None},
+            {"preprocessing": {"image_size_px": 0, "mean": (0, 0, 0), "std": (1, 1, 1)}},
+            {"preprocessing": {"image_size_px": 32, "mean": (0, 0), "std": (1, 1, 1)}},
+            {"preprocessing": {"image_size_px": 32, "mean": (0, 0, 0), "std": (1, 0, 1)}},
+        ],
+        ids=str,
+    )
+    def test_values_that_nothing_can_be_computed_with(
+        self, changed: dict[str, Any], tmp_path: Path
+    ) -> None:
+        write(tmp_path / "w.pt")
+        content = torch.load(tmp_path / "w.pt", weights_only=True)
+        torch.save({**content, **changed}, tmp_path / "w.pt")
+
+        with pytest.raises(WeightsError, match="damaged weights file"):
+            load_weights(tmp_path / "w.pt")
+
+    @pytest.mark.parametrize(
         "key", ["version", "class_names", "threshold", "preprocessing", "state", "temperature"]
     )
     def test_incomplete(self, key: str, tmp_path: Path) -> None:
