@@ -76,7 +76,8 @@ def compile_for_inference(module: nn.Module, run: Callable[[], Tensor]) -> str |
 
 def _reason(error: BaseException) -> str:
     """What went wrong, where the compiler wraps it up in an error of its own too."""
-    return first_line(getattr(error, "inner_exception", error))
+    line = first_line(error)
+    return first_line(getattr(error, "inner_exception", error)) if line.endswith(":") else line
 
 
 def _silence() -> None:

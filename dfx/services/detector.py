@@ -90,7 +90,7 @@ class Detector:
         """What a person should read before the first verdict."""
         yield Notice(self.introduction)
         if self.weights.threshold != EVEN:
-            yield Notice(f"Deepfake from p_deepfake {self.weights.threshold:.4g} on, as was fitted")
+            yield Notice(f"Threshold: p_deepfake {self.weights.threshold:.4g}, fitted in training")
         if self.obstacle:
             yield Notice(f"not compiled: {self.obstacle}", "warning")
 

@@ -62,3 +62,4 @@ def dfx(
 
     yield call
     torch.set_num_threads(threads)  # a run restores those it was recorded with
+    torch.set_flush_denormal(False)  # `predict` sets it, and hypothesis draws such numbers

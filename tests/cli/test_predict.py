@@ -56,7 +56,7 @@ def test_a_line_for_each_image_in_the_order_given(dfx: Command, photos: Path) ->
     assert all("Real" in line or "Deepfake" in line for line in [*lines[:4], lines[5]])
     assert "1 of 6 images could not be read" in outcome.stderr
     assert outcome.stderr.startswith(f"Using small/1, epoch 1: {WEIGHTS}\n")
-    assert "Deepfake from p_deepfake 0.5459 on" in outcome.stderr
+    assert "Threshold: p_deepfake 0.5459, fitted" in outcome.stderr
 
 
 def test_command_line_and_python_say_the_same(dfx: Command, photos: Path) -> None:

@@ -133,8 +133,10 @@ def test_the_exporter_is_silent(
         write_onnx(make_weights("undecided"), tmp_path / "out.onnx")
 
     assert capfd.readouterr() == ("", "")
-    assert warned == [] and caplog.text == ""
-    assert logging.getLogger("torch.onnx").isEnabledFor(logging.ERROR)
+    # A compiler that was at work in this process before writes there whatever it does.
+    said = [record for record in caplog.records if record.name != "torch.__trace"]
+    assert (warned, said) == ([], [])
+    assert logging.root.manager.disable == logging.NOTSET
 
 
 def test_an_architecture_without_a_graph_is_named_with_the_reason(tmp_path: Path) -> None:

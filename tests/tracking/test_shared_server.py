@@ -14,8 +14,8 @@ from tracking_samples import Place, begin_run, make_split, record_epoch
 from dfx.errors import NotFoundError
 from dfx.records import Status
 from dfx.services.compare import compare_runs
+from dfx.services.detector import Detector
 from dfx.services.diff import compare_two
-from dfx.services.predict import load_detector
 from dfx.services.resume import resume_run
 from dfx.services.show import show_run
 from dfx.tracking.process import this_process
@@ -89,7 +89,7 @@ def test_weights_and_checkpoints_that_are_elsewhere_are_not_looked_for_here(
     shutil.rmtree(theirs)
     where = f"the files of b4/2 are elsewhere: in {theirs}/b4/2 on other"
     with pytest.raises(NotFoundError, match=where):
-        load_detector("b4/2", weights_file=None, home=ours, device="cpu")
+        Detector.load_run("b4/2", home=ours, device="cpu")
     with pytest.raises(NotFoundError, match=where):
         resume_run("b4/2", epochs=30, settings=[], home=ours, notify=lambda message: None)
 

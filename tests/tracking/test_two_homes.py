@@ -16,7 +16,7 @@ from dfx.errors import NotFoundError, StoreError
 from dfx.records import Run, Status
 from dfx.services.checking import Adoption, check_store
 from dfx.services.cleanup import find_leftovers, remove_leftovers
-from dfx.services.predict import load_detector
+from dfx.services.detector import Detector
 from dfx.services.removal import plan_removal, remove_run
 from dfx.services.show import show_run
 from dfx.tracking.process import this_process
@@ -144,7 +144,7 @@ def test_folder_of_another_run_of_that_name_is_not_touched(
     with pytest.raises(StoreError, match=f"elsewhere: in {one.home}/b4/1 on {host}"):
         plan_removal([run.name], keep_files=False, home=home)
     with pytest.raises(NotFoundError, match="elsewhere") as refusal:
-        load_detector(run.name, weights_file=None, home=home, device="cpu")
+        Detector.load_run(run.name, home=home, device="cpu")
     check = check_store(home, files=True, adoption=Adoption(), notify=lambda message: None)
 
     assert found.items == ()
