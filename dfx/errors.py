@@ -27,13 +27,13 @@ import errno
 
 EXIT_CODES = {
     "0": "done",
-    "1": "a bug, with its traceback",
+    "1": "a bug, with its traceback; without one, nobody reads the output any more",
     "2": "usage or configuration",
     "3": "not found or ambiguous",
     "4": "store or schema",
     "5": "data",
     "6": "training failed, or the disk is full",
-    "130, 143": "interrupted by SIGINT or SIGTERM; can be resumed",
+    "130, 143": "interrupted by SIGINT or SIGTERM; a run can be resumed",
 }
 """What a process of dfx can end with."""
 

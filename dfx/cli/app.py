@@ -180,6 +180,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
         sys.stderr.write(
             f"stopped by {signal.Signals(number).name}, before anything was recorded\n"
         )
+    if sys.argv[1:2] == ["predict"]:
+        sys.stderr.write(
+            f"stopped by {signal.Signals(number).name}; other images were not judged\n"
+        )
     if sys.argv[1:2] == ["evaluate"]:
         sys.stderr.write(
             f"stopped by {signal.Signals(number).name}; where no report is named above,"

@@ -96,7 +96,8 @@ def _find_far_aspect(aspect: float, usual: Span) -> str | None:
     shape = f"as {sides}" if times == "1" else f"{times} times as {sides}"
     low, high = _ratio(usual.low), _ratio(usual.high)
     theirs = low if low == high else f"{low} to {high}"
-    return f"{shape}; training images {theirs}: squeezed unlike them"
+    usually = "were square" if theirs == "1" else theirs
+    return f"{shape}; training images {usually}: squeezed unlike them"
 
 
 def _ratio(value: float) -> str:

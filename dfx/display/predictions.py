@@ -24,7 +24,7 @@ PREDICTION_COLUMNS = tuple(field.name for field in fields(Prediction))
 
 _STYLES = {**dict(zip(LABELS, ("green", "red"), strict=True)), UNCERTAIN: "yellow"}
 _GAP = "    "
-_VERDICT_WIDTH = len(UNCERTAIN) + len(_GAP) + len("100.0 %")
+_VERDICT_WIDTH = len(UNCERTAIN) + len("  100.0 % deepfake")
 
 
 class PredictionWriter:
@@ -128,4 +128,4 @@ def _verdict(prediction: Prediction) -> list[Text]:
 
 def _cells(row: dict[str, Any]) -> list[Any]:
     """The values as cells, in which a list is a text."""
-    return ["; ".join(value) if isinstance(value, tuple) else value for value in row.values()]
+    return [" | ".join(value) if isinstance(value, tuple) else value for value in row.values()]

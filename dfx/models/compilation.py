@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from dfx.models.rehearsal import rehearse, try_gradients
 from dfx.models.weights import first_line
 
 _MOST_VARIANTS = 64
+_TALKERS = ("torch", "torch._dynamo", "torch._inductor")
 
 
 def compile_network(module: nn.Module, loss_of_batch: Callable[[], Tensor]) -> str | None:
@@ -61,11 +63,10 @@ def compile_for_inference(module: nn.Module, run: Callable[[], Tensor]) -> str |
     Returns:
         Why it is not compiled, in a line; None where it is.
     """
-    _silence()
     try:
         module.compile(dynamic=False)
         # As an option of `compile` it would be passed over in silence.
-        with inductor.patch(freezing=True), torch.inference_mode():
+        with _silenced(), inductor.patch(freezing=True), torch.inference_mode():
             run()
     except (RuntimeError, OSError, ImportError) as error:
         module._compiled_call_impl = None  # noqa: SLF001  # as above
@@ -80,9 +81,25 @@ def _reason(error: BaseException) -> str:
     return first_line(getattr(error, "inner_exception", error)) if line.endswith(":") else line
 
 
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """As `_silence`, while something is compiled that will not be compiled again."""
+    loggers = [logging.getLogger(name) for name in _TALKERS]
+    levels = [logger.level for logger in loggers]
+    limit = dynamo.recompile_limit
+    with warnings.catch_warnings():
+        try:
+            _silence()
+            yield
+        finally:
+            dynamo.recompile_limit = limit
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
 def _silence() -> None:
     """Keeps the compiler's talk from the person; what fails is raised all the same."""
     dynamo.recompile_limit = _MOST_VARIANTS
-    for name in ("torch", "torch._dynamo", "torch._inductor"):
+    for name in _TALKERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor|functorch)")

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from dfx.models.trial_pictures import draw_pictures
+from dfx.records import Preprocessing
+
 _TOLERANCE = 1e-4
 """Of the largest logit. Rounding is a hundredth of it in all networks that were tried."""
 
 
-def fold_batch_norms(module: nn.Module, image_size_px: int) -> nn.Module:
+def fold_batch_norms(module: nn.Module, preprocessing: Preprocessing) -> nn.Module:
     """A copy of a network that computes the same with fewer passes over the memory.
 
     Which batch norm belongs to which convolution is seen in a forward pass. Where the copy does not
@@ -21,24 +24,22 @@ def fold_batch_norms(module: nn.Module, image_size_px: int) -> nn.Module:
     network is returned as it is.
 
     Args:
-        module: In evaluation mode and float32.
-        image_size_px: Height and width of its input.
+        module: In evaluation mode, in float32, on a processor.
+        preprocessing: Of its images.
     """
-    device = next(module.parameters()).device
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(1, 3, image_size_px, image_size_px, generator=generator).to(device)
+    images = draw_pictures(1, preprocessing)
     folded = copy.deepcopy(module)
     with torch.inference_mode():
-        expected = module(images)
-        for conv_name, norm_name in _find_pairs(module, images):
+        pairs, expected = _watch(module, images)
+        for conv_name, norm_name in pairs:
             _fold(folded, conv_name, norm_name)
         found = folded(images)
     worst = (found - expected).abs().max()
     return folded if worst <= _TOLERANCE * expected.abs().max() else module
 
 
-def _find_pairs(module: nn.Module, images: Tensor) -> list[tuple[str, str]]:
-    """Names of each convolution and the batch norm that is given its output as it came."""
+def _watch(module: nn.Module, images: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
+    """Names of each convolution and the batch norm that is given its output, and the logits."""
     gave: dict[int, tuple[str, Tensor]] = {}  # the tensor is kept, so that no other gets its id
     pairs: list[tuple[str, str]] = []
     calls: dict[str, int] = {}
@@ -62,11 +63,11 @@ def _find_pairs(module: nn.Module, images: Tensor) -> list[tuple[str, str]]:
     for name, part in module.named_modules():
         watch(name, part)
     try:
-        module(images)
+        logits = module(images)
     finally:
         for handle in handles:
             handle.remove()
-    return [pair for pair in pairs if all(calls[name] == 1 for name in pair)]
+    return [pair for pair in pairs if all(calls[name] == 1 for name in pair)], logits
 
 
 def _fold(module: nn.Module, conv_name: str, norm_name: str) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from dfx.errors import WeightsError
 from dfx.models.account import describe_weights
+from dfx.models.trial_pictures import draw_pictures
 from dfx.models.weights import Weights, first_line
 from dfx.records import DEEPFAKE, REAL
 
@@ -76,7 +76,7 @@ def write_onnx(weights: Weights, path: Path) -> float:
             hint="--to safetensors has no such limit",
         )
     module = weights.build()
-    inputs = _draw_inputs(weights)
+    inputs = [draw_pictures(count, weights.preprocessing) for count in _CHECKED_BATCHES]
     with torch.inference_mode():
         expected = [module(batch).numpy() for batch in inputs]
     path.write_bytes(_serialise(_convert(module, weights), weights))
@@ -177,27 +177,6 @@ def _strip(graph: Any) -> None:
         for attribute in node.attribute:
             if attribute.HasField("g"):  # a branch, or the body of a loop
                 _strip(attribute.g)
-
-
-def _draw_inputs(weights: Weights) -> list[Tensor]:
-    """Soft pictures with some grain, normalised, in batches of each size.
-
-    Not noise alone: of that, networks trained on photographs have logits in the thousands, of which
-    rounding in float32 makes whole numbers, in torch and in onnxruntime alike.
-    """
-    size = weights.preprocessing.image_size_px
-    mean, std = (
-        torch.tensor(values).view(3, 1, 1)
-        for values in (weights.preprocessing.mean, weights.preprocessing.std)
-    )
-    generator = torch.Generator().manual_seed(0)
-    inputs = []
-    for count in _CHECKED_BATCHES:
-        coarse = torch.rand(count, 3, 6, 6, generator=generator)
-        soft = interpolate(coarse, size=(size, size), mode="bicubic")
-        grain = torch.randn(soft.shape, generator=generator) * (3 / 255)
-        inputs.append(((soft + grain).clamp(0, 1) - mean) / std)
-    return inputs
 
 
 def _check(

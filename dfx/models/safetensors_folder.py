@@ -15,6 +15,7 @@ from torch import nn
 
 from dfx.errors import ConfigError, WeightsError
 from dfx.models.account import describe_weights
+from dfx.models.trial_pictures import draw_pictures
 from dfx.models.weights import Weights, first_line
 from dfx.records import CLASS_NAMES
 
@@ -92,13 +93,12 @@ def check_folder(weights: Weights, module: nn.Module) -> float:
     """Compares a network that timm has loaded with the weights that were written.
 
     Returns:
-        The largest difference of their logits, on normal noise.
+        The largest difference of their logits.
 
     Raises:
         WeightsError: Where it is more than rounding.
     """
-    size = weights.preprocessing.image_size_px
-    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    images = draw_pictures(2, weights.preprocessing)
     with torch.inference_mode():
         difference = float((module(images) - weights.build()(images)).abs().max())
     if not difference <= _TOLERANCE:  # nor where one is not a number

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from dfx.data.decode import Decoded, read_image
+from dfx.data.decode import Decoded
 from dfx.data.transforms import prepare
 from dfx.data.unlike import find_unlike
 from dfx.errors import ConfigError, DeviceError, ImageError
@@ -33,10 +30,7 @@ from dfx.models.pace import fastest_batch_size
 from dfx.models.weights import Weights, load_weights
 from dfx.records import DEEPFAKE, LABELS, REAL
 from dfx.records.prediction import UNCERTAIN, Prediction
-
-ImageInput = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
-"""What is judged: a path, a PIL image, or an array uint8 [h, w] or [h, w, c] of c = 1, 3 or 4."""
-
+from dfx.services.image_inputs import ImageInput, is_pipe, list_inputs, read_input
 
 EVEN = 0.5
 """The threshold that nobody needs to be told."""
@@ -72,8 +66,8 @@ class Detector:
         origin: Which weights these are and why, for the person.
     """
 
-    weights: Weights
-    module: nn.Module
+    weights: Weights = field(repr=False)
+    module: nn.Module = field(repr=False)
     device: torch.device
     precision: Precision
     batch_size: int
@@ -91,6 +85,12 @@ class Detector:
         yield Notice(self.introduction)
         if self.weights.threshold != EVEN:
             yield Notice(f"Threshold: p_deepfake {self.weights.threshold:.4g}, fitted in training")
+        if self.precision != "float32":
+            yield Notice(
+                f"Computing in {self.precision}; exact, and slower, is --precision float32"
+            )
+        if self.weights.training_images is None:
+            yield Notice("These weights do not tell what training images are like: few warnings")
         if self.obstacle:
             yield Notice(f"not compiled: {self.obstacle}", "warning")
 
@@ -175,7 +175,7 @@ class Detector:
         if number_format != "float32":
             # Which rounds otherwise, as that format does; in float32 predictions stay what
             # evaluation says.
-            module = fold_batch_norms(module, size)
+            module = fold_batch_norms(module, weights.preprocessing)
         module = module.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         obstacle = None
         if compiled:
@@ -226,8 +226,9 @@ class Detector:
         """
         if not 0 <= uncertain <= 1:
             raise ValueError(f"uncertain is {uncertain}; expected a distance from 0 to 1")
-        with ThreadPoolExecutor() as pool:
-            started = (self._start(pool, image) for image in _listed(images))
+        # As many as can be at work: each may hold an image of a hundred million pixels.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            started = (self._start(pool, image) for image in list_inputs(images))
             waiting: list[list[_Started]] = []
             try:
                 while batch := list(islice(started, self.batch_size)):
@@ -251,11 +252,11 @@ class Detector:
     def _start(self, pool: ThreadPoolExecutor, source: ImageInput) -> _Started:
         """Begins to read an image in another thread, as far as it can be left alone there."""
         path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-        if path is not None and not _is_pipe(path):
-            return _Started(path, pool.submit(lambda: self._finish(_read(source))))
+        if path is not None and not is_pipe(path):
+            return _Started(path, pool.submit(lambda: self._finish(read_input(source))))
         # Pixels may be changed, or their file closed, as soon as whoever gave them is asked for
         # more; and a thread that waits for a pipe's writer could not be interrupted.
-        return _Started(path, pool.submit(self._finish, _read(source)))
+        return _Started(path, pool.submit(self._finish, read_input(source)))
 
     def _finish(self, read: Decoded | ImageError) -> _Judged | ImageError:
         if isinstance(read, ImageError):
@@ -355,46 +356,3 @@ def _explaining_memory(device: torch.device, batch_size: int) -> Iterator[None]:
             f"{device} has too little memory for {batch_size} images at a time",
             hint=f"take a smaller batch size{other}",
         ) from None
-
-
-def _listed(images: ImageInput | Iterable[ImageInput]) -> Iterable[ImageInput]:
-    """Images one by one, also where only one was given."""
-    if isinstance(images, str | os.PathLike | Image.Image):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim < 4:
-        return [images]
-    return images
-
-
-def _is_pipe(path: str) -> bool:
-    try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116  # an image each
-    except (OSError, ValueError):
-        return False  # what is wrong is said by whoever reads it
-
-
-def _read(source: ImageInput) -> Decoded | ImageError:
-    try:
-        return read_image(_as_source(source))
-    except ImageError as error:
-        return error
-
-
-def _as_source(source: ImageInput) -> Path | Image.Image:
-    """A path or a PIL image."""
-    if isinstance(source, str | os.PathLike):
-        return Path(source)
-    if isinstance(source, Image.Image):
-        return source
-    if not isinstance(source, np.ndarray):
-        raise TypeError(f"expected a path, a PIL image or an array, not {type(source).__name__}")
-    channels = source.shape[2] if source.ndim == 3 else 1
-    if source.dtype != np.uint8 or source.ndim not in {2, 3} or channels not in {1, 3, 4}:
-        shape = ", ".join(map(str, source.shape))
-        raise ValueError(
-            f"the array is {source.dtype} [{shape}]; expected uint8 [h, w] or [h, w, c] with 1, 3"
-            " or 4 channels in the order red, green, blue, alpha"
-        )
-    if 0 in source.shape:
-        raise ValueError("the array has no pixels")
-    return Image.fromarray(source[:, :, 0] if source.ndim == 3 and channels == 1 else source)

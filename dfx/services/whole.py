@@ -92,7 +92,8 @@ def _require_empty(folder: Path, target: Path) -> None:
         return
     found = "holds something already" if folder.is_dir() else "is a file"
     raise ConfigError(
-        f"{target} {found}; expected a new or empty folder", hint="name another folder"
+        f"{target} {found}; expected a new or empty folder",
+        hint="name another folder, or remove this one first",
     )
 
 

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from dfx.models.folding import fold_batch_norms
 from dfx.models.network import create_module
+from dfx.records import Preprocessing
 
 SIZE = 64
+PREPROCESSING = Preprocessing(SIZE)
 
 
 def settle(module: nn.Module) -> nn.Module:
@@ -45,7 +47,7 @@ def test_computes_the_same_with_fewer_parts(name: str, left: int | None) -> None
     module = settle(create_module(name, image_size_px=SIZE))
     images = torch.randn(2, 3, SIZE, SIZE)
     before = count_norms(module)
-    folded = fold_batch_norms(module, SIZE)
+    folded = fold_batch_norms(module, PREPROCESSING)
     with torch.inference_mode():
         expected, found = module(images), folded(images)
 
@@ -86,13 +88,13 @@ def test_what_cannot_be_folded_stays_as_it_is(kind: type[nn.Module]) -> None:
     module = settle(kind())
     images = torch.randn(2, 3, SIZE, SIZE)
     with torch.inference_mode():
-        assert fold_batch_norms(module, SIZE)(images).equal(module(images))
+        assert fold_batch_norms(module, PREPROCESSING)(images).equal(module(images))
 
 
 def test_leaves_no_trace_in_the_network() -> None:
     module = settle(create_module("test_efficientnet", image_size_px=SIZE))
     state = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    fold_batch_norms(module, SIZE)
+    fold_batch_norms(module, PREPROCESSING)
 
     assert all(tensor.equal(state[key]) for key, tensor in module.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())

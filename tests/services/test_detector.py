@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
 import signal
@@ -266,6 +267,7 @@ class TestNumbers:
         )
 
         assert compiled.compiled and compiled.obstacle is None
+        assert logging.getLogger("torch._dynamo").level != logging.CRITICAL
         assert scores(compiled.predict(images)) == pytest.approx(PINNED, abs=1e-4)
 
     def test_where_nothing_compiles_it_says_why_and_judges(
@@ -308,6 +310,23 @@ class TestNumbers:
     def test_settings_that_cannot_be(self, settings: dict[str, Any], words: str) -> None:
         with pytest.raises(ConfigError, match=words):
             Detector.load(WEIGHTS, **settings)
+
+
+def test_what_a_person_should_know_first(detector: Detector) -> None:
+    """The file is of a version that did not look at its training images."""
+    rough = Detector.load(WEIGHTS, device="cpu", precision="bfloat16")
+
+    assert [notice.text for notice in detector.introduce()] == [
+        f"Using small/1, epoch 1: {WEIGHTS}",
+        "Threshold: p_deepfake 0.5459, fitted in training",
+        "These weights do not tell what training images are like: few warnings",
+    ]
+    assert "Computing in bfloat16" in "\n".join(notice.text for notice in rough.introduce())
+
+
+def test_a_detector_shows_itself_in_a_line(detector: Detector) -> None:
+    assert "precision='float32'" in repr(detector)
+    assert len(repr(detector)) < 400
 
 
 def test_package_gives_what_the_readme_names() -> None:
