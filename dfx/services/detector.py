@@ -86,9 +86,7 @@ class Detector:
         if self.weights.threshold != EVEN:
             yield Notice(f"Threshold: p_deepfake {self.weights.threshold:.4g}, fitted in training")
         if self.precision != "float32":
-            yield Notice(
-                f"Computing in {self.precision}; exact, and slower, is --precision float32"
-            )
+            yield Notice(f"Computing in {self.precision}; float32 rounds less, and is slower")
         if self.weights.training_images is None:
             yield Notice("These weights do not tell what training images are like: few warnings")
         if self.obstacle:
